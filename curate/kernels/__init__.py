@@ -1,0 +1,28 @@
+"""Numba loops over NumPy arrays.
+
+Numba's on-disk cache serves stale machine code when a helper in another file changes, so it is
+kept in a folder named by everything the code depends on, set before numba is imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """The Numba cache of exactly these kernel files, this numba, this Python and this processor."""
+    total = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        total.update(path.name.encode() + b"\0" + path.read_bytes())
+    for part in (version("numba"), version("llvmlite"), version("numpy"), sys.version, platform.machine()):
+        total.update(part.encode() + b"\0")
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(base) / "curate" / "kernels" / total.hexdigest()[:16]
+
+
+os.environ["NUMBA_CACHE_DIR"] = str(cache_folder())

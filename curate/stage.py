@@ -1,0 +1,193 @@
+"""THE CONTRACT: what a stage declares, and all that the runtime knows of it.
+
+A stage is one file in `curate/stages/` that ends in `STAGE = Stage(...)`. From that declaration come
+the command, the run-file key, help, validation, planning, resume, records and the contract tests.
+A stage file imports at its top only pydantic, this module and the standard library; its functions
+import what they need when they run, in a worker.
+
+    takes "corpus"   makes "layer"     annotates: `apply` gives the columns of `adds`, a row for a row
+    takes "sources"  makes "corpus"    brings in: `apply` turns a slice of source files into documents
+    takes "corpus"   makes "corpus"    selects: `apply` turns tables of documents into tables of documents
+    takes "corpora"  makes "corpus"    mixes
+    takes "corpus"   makes "files"     sends out: `write` turns tables into one file a slice
+
+A census is a pass over the input before `apply` (or, as `after`, over the finished layer):
+
+    survey(table, mine, config) -> Table    once a shard, on the columns of `needs` and of the runtime
+    link(tables, part, config) -> Table     once a part, optional: the shuffle
+    settle(tables, config) -> Settled       once; streams over what came before, in shard order
+
+Tables given to `survey`, to a selecting `apply` and to `after` carry three columns of the runtime's
+besides those the stage needs: `shard` (int32, over all inputs), `row` (int64, within the shard) and
+`corpus` (int32, which input). With `--where` every function sees only the chosen rows. A survey
+table with a `part` column (uint32, a hash over its full range) is routed to `link`: the runtime
+scales it to the number of parts, and `link` sees its part's rows of every survey in shard order, less that column.
+`mine` is this shard's rows of the previous census (its `Settled.rows` without `shard`, ordered by
+`row`), or None. `prepare(model, config)` runs once a process; without it `apply` gets the model itself.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class FileMarker:
+    """Marks an option that names a file whose bytes count in the fingerprint."""
+
+
+class PathMarker:
+    """Marks an option that names a path without its content counting (a source, a folder)."""
+
+
+class ModelMarker:
+    """Marks an option that is either a keyword or public id, or the path of an existing file or folder, whose bytes then count."""
+
+
+InputFile = Annotated[str, FileMarker()]
+InputPath = Annotated[str, PathMarker()]
+ModelPath = Annotated[str, ModelMarker()]
+
+
+class StageConfig(BaseModel):
+    """The options of a stage that change bytes. Its docstring is the command's help."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Options(StageConfig):
+    """The options of a stage that has none."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What a census found.
+
+    model: goes to every task that follows, and, after the last census, into the layer's `model.parquet`.
+    rows: tables with `shard` (int32) and `row` (int64) and more columns, in any order; stored by shard.
+    """
+
+    model: pa.Table
+    rows: Iterable[pa.Table] | None = None
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What `apply` gives when a table alone does not say it all.
+
+    table: a stage that makes a layer gives one row per input row, null where a row is quarantined.
+    rejects: rows of `storage.schema.REJECTS`, one for each quarantined document.
+    read: documents this piece accounts for; None means as many as `table` has rows.
+    removed: documents left out, by reason.
+    repeats: documents in `table` beyond their first copy.
+    counts: anything else worth counting (characters changed, lines unified), summed into the ledger's `counts`.
+    read + repeats = rows of `table` + removed + rejects (for a layer: read = rows, rejects are among them).
+    """
+
+    table: pa.Table
+    rejects: pa.Table | None = None
+    read: int | None = None
+    removed: Mapping[str, int] = field(default_factory=dict)
+    repeats: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a listing: its path, its path relative to the deepest common folder, and what tells that it changed."""
+
+    path: str
+    relative: str
+    size: int
+    stamp: str
+
+
+@dataclass(frozen=True)
+class InputShard:
+    """One shard of the inputs: `index` counts over all corpora in the order given."""
+
+    index: int
+    corpus: int
+    name: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Census:
+    """A pass over the input that ends in one answer.
+
+    sample: how many documents `survey` needs at most; the runtime then passes on only those whose
+    hash of (seed, id) is among about that many smallest, the same ones for any sharding. 0 skips
+    the pass altogether: `settle` gets no tables. Without it every document is surveyed. The config must have a `seed`.
+    """
+
+    survey: Callable[..., pa.Table]
+    settle: Callable[..., Settled]
+    link: Callable[..., pa.Table] | None = None
+    sample: Callable[[Any], int] | None = None
+    needs: Callable[[Any], tuple[str, ...]] | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One verb. See the module's docstring for the functions' arguments.
+
+    apply, by what is made:
+      layer   apply(table, mine, prepared, config) -> Table | Applied
+      corpus  apply(slice, tables, mine, prepared, config) -> Iterator[Applied]; `tables` iterates over the
+              chosen rows of the slice's shards, or over the slice's part of the last census
+      files   apply(tables, path, prepared, config) -> int: writes one file at `path`, gives the documents in it
+    slices(inputs, config) -> list of dict, a pure function of the listing (list of SourceFile) or of the
+    input shards (list of InputShard). A slice is plain JSON; the keys `shards` (list of shard indexes)
+    and `part` (int) tell the runtime which tables to bring.
+    parts(inputs, config): the number of parts of the shuffles, when a stage needs its own.
+    """
+
+    name: str
+    revision: int
+    config: type[StageConfig]
+    apply: Callable[..., Any]
+    takes: Literal["sources", "corpus", "corpora"] = "corpus"
+    makes: Literal["layer", "corpus", "files"] = "layer"
+    needs: Callable[[Any], tuple[str, ...]] = lambda config: ()
+    adds: Callable[[Any], pa.Schema] | None = None
+    before: tuple[Census, ...] = ()
+    prepare: Callable[..., Any] | None = None
+    after: Census | None = None
+    slices: Callable[..., list[dict]] | None = None
+    parts: Callable[..., int] | None = None
+    suffix: Callable[[Any], str] | None = None
+    extra: Callable[[Any], str | None] = lambda config: None
+    report: Callable[[pa.Table, Any], list[str]] | None = None
+
+    @property
+    def panel(self) -> str:
+        """The heading of the command in `curate --help`."""
+        if self.takes == "sources":
+            return "bring in"
+        return {"layer": "annotate", "corpus": "select", "files": "send out"}[self.makes]
+
+
+def marked(config: type[StageConfig], marker: type) -> Iterator[str]:
+    """Names of the options of a model whose type, or whose list's items, carry a marker."""
+    for name, info in config.model_fields.items():
+        found = [*info.metadata, *_metadata(info.annotation)]
+        if any(isinstance(item, marker) for item in found):
+            yield name
+
+
+def _metadata(annotation: Any) -> list[Any]:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return list(annotation.__metadata__)
+    if origin in (list, tuple, Union, types.UnionType):
+        return [item for part in get_args(annotation) for item in _metadata(part)]
+    return []

@@ -1,0 +1,32 @@
+"""The columns that every corpus has, and the two tables that stages write beside them."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+FORMAT = 1
+
+DOCUMENTS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("digest", pa.binary(16), nullable=False),
+        pa.field("text", pa.large_string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("url", pa.string()),
+        pa.field("date", pa.timestamp("us", tz="UTC")),
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("meta", pa.large_string(), nullable=False),
+    ]
+)
+
+# `file` is a source file or, for an annotating stage, a shard; `position` is a byte offset,
+# a line, a row or a member number in it, as `unit` says.
+REJECTS = pa.schema(
+    [
+        pa.field("file", pa.string(), nullable=False),
+        pa.field("position", pa.int64(), nullable=False),
+        pa.field("unit", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("detail", pa.large_string(), nullable=False),
+    ]
+)
