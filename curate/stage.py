@@ -149,6 +149,8 @@ class Stage:
     input shards (list of InputShard). A slice is plain JSON; the keys `shards` (list of shard indexes)
     and `part` (int) tell the runtime which tables to bring.
     parts(inputs, config): the number of parts of the shuffles, when a stage needs its own.
+    suffix(config): the file name suffix of a stage that makes files, such as ".jsonl.zst".
+    report(model, summary, config) -> lines that the command prints at its end; either table may be None.
     """
 
     name: str
@@ -165,8 +167,7 @@ class Stage:
     slices: Callable[..., list[dict]] | None = None
     parts: Callable[..., int] | None = None
     suffix: Callable[[Any], str] | None = None
-    extra: Callable[[Any], str | None] = lambda config: None
-    report: Callable[[pa.Table, Any], list[str]] | None = None
+    report: Callable[..., list[str]] | None = None
 
     @property
     def panel(self) -> str:
