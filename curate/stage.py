@@ -35,8 +35,25 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 from pydantic import BaseModel, ConfigDict
 
+from curate.storage.sources import InputShard, SourceFile
+
 if TYPE_CHECKING:
     import pyarrow as pa
+
+__all__ = [
+    "Applied",
+    "Census",
+    "InputFile",
+    "InputPath",
+    "InputShard",
+    "ModelPath",
+    "Options",
+    "Settled",
+    "SourceFile",
+    "Stage",
+    "StageConfig",
+    "marked",
+]
 
 
 class FileMarker:
@@ -72,10 +89,12 @@ class Settled:
 
     model: goes to every task that follows, and, after the last census, into the layer's `model.parquet`.
     rows: tables with `shard` (int32) and `row` (int64) and more columns, in any order; stored by shard.
+    removed: documents that this census already decided to leave out, by reason (a mix does).
     """
 
     model: pa.Table
     rows: Iterable[pa.Table] | None = None
+    removed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -100,39 +119,20 @@ class Applied:
 
 
 @dataclass(frozen=True)
-class SourceFile:
-    """One file of a listing: its path, its path relative to the deepest common folder, and what tells that it changed."""
-
-    path: str
-    relative: str
-    size: int
-    stamp: str
-
-
-@dataclass(frozen=True)
-class InputShard:
-    """One shard of the inputs: `index` counts over all corpora in the order given."""
-
-    index: int
-    corpus: int
-    name: str
-    rows: int
-    bytes: int
-
-
-@dataclass(frozen=True)
 class Census:
     """A pass over the input that ends in one answer.
 
     sample: how many documents `survey` needs at most; the runtime then passes on only those whose
     hash of (seed, id) is among about that many smallest, the same ones for any sharding. 0 skips
-    the pass altogether: `settle` gets no tables. Without it every document is surveyed. The config must have a `seed`.
+    the pass altogether: `settle` gets no tables. None, or no `sample`, surveys every document. The config must have a `seed`.
+    needs: the columns of this census when they differ from the stage's.
+    A stage that takes sources is surveyed by slices: survey(slice, mine, config), where slice["index"] is its number.
     """
 
     survey: Callable[..., pa.Table]
     settle: Callable[..., Settled]
     link: Callable[..., pa.Table] | None = None
-    sample: Callable[[Any], int] | None = None
+    sample: Callable[[Any], int | None] | None = None
     needs: Callable[[Any], tuple[str, ...]] | None = None
 
 
@@ -145,7 +145,7 @@ class Stage:
       corpus  apply(slice, tables, mine, prepared, config) -> Iterator[Applied]; `tables` iterates over the
               chosen rows of the slice's shards, or over the slice's part of the last census
       files   apply(tables, path, prepared, config) -> int: writes one file at `path`, gives the documents in it
-    slices(inputs, config) -> list of dict, a pure function of the listing (list of SourceFile) or of the
+    slices(inputs, config, shard_bytes) -> list of dict, a pure function of the listing (list of SourceFile) or of the
     input shards (list of InputShard). A slice is plain JSON; the keys `shards` (list of shard indexes)
     and `part` (int) tell the runtime which tables to bring.
     parts(inputs, config): the number of parts of the shuffles, when a stage needs its own.

@@ -1,0 +1,70 @@
+"""Shards: Parquet files whose footers say what made them and what they hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.errors import DataError
+from curate.storage import files
+
+ROW_GROUP_BYTES = 8 << 20
+_KEY = b"curate"
+_FEW_VALUES = ("source", "origin", "language")
+
+
+def write(path: Path, table: pa.Table, footer: dict[str, Any], groups: Sequence[int] | None = None) -> None:
+    """Write a table as one shard, whole or not at all.
+
+    footer: plain JSON, read back by `read_footer`. groups: the row count of each row group, when
+    they carry meaning; otherwise rows are grouped so that a group holds about 8 MiB.
+    """
+    table = table.combine_chunks().replace_schema_metadata({_KEY: json.dumps(footer, sort_keys=True)})
+    if groups is None:
+        groups = even_groups(table)
+    with files.replacing(path) as aside:
+        dictionary = [name for name in _FEW_VALUES if name in table.column_names]
+        with pq.ParquetWriter(
+            aside, table.schema, compression="zstd", compression_level=1, use_dictionary=dictionary or False
+        ) as writer:
+            start = 0
+            for rows in groups:
+                writer.write_table(table.slice(start, rows), row_group_size=max(rows, 1))
+                start += rows
+
+
+def even_groups(table: pa.Table) -> list[int]:
+    """Row counts of groups of about 8 MiB each; a function of the values alone."""
+    if table.num_rows == 0:
+        return []
+    rows = max(1, min(table.num_rows, table.num_rows * ROW_GROUP_BYTES // max(1, table.get_total_buffer_size())))
+    full, rest = divmod(table.num_rows, rows)
+    return [rows] * full + ([rest] if rest else [])
+
+
+def read_footer(path: Path) -> dict[str, Any] | None:
+    """The footer of a finished shard; None when there is no such file, or none of ours."""
+    try:
+        metadata = pq.read_metadata(path).metadata
+    except FileNotFoundError:
+        return None
+    except (pa.ArrowInvalid, OSError) as problem:
+        raise DataError(f"{path}: not a readable shard ({problem}); delete it and run the command again") from None
+    return json.loads(metadata[_KEY]) if metadata and _KEY in metadata else None
+
+
+def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a shard, or some columns of it in the order given."""
+    try:
+        table = pq.ParquetFile(path, memory_map=True).read(
+            columns=None if columns is None else list(columns), use_threads=False
+        )
+    except (pa.ArrowInvalid, OSError) as problem:
+        raise DataError(f"{path}: not a readable shard ({problem}); `curate verify` says what is wrong") from None
+    table = table.replace_schema_metadata(None)
+    return table if columns is None else table.select(list(columns))
