@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.errors import DataError
@@ -42,9 +43,29 @@ def even_groups(table: pa.Table) -> list[int]:
     """Row counts of groups of about 8 MiB each; a function of the values alone."""
     if table.num_rows == 0:
         return []
-    rows = max(1, min(table.num_rows, table.num_rows * ROW_GROUP_BYTES // max(1, table.get_total_buffer_size())))
+    rows = max(1, min(table.num_rows, table.num_rows * ROW_GROUP_BYTES // max(1, value_bytes(table))))
     full, rest = divmod(table.num_rows, rows)
     return [rows] * full + ([rest] if rest else [])
+
+
+def value_bytes(table: pa.Table) -> int:
+    """Bytes of the values, however they lie in memory (`Table.nbytes` depends on slicing)."""
+    return sum(_value_bytes(column) for column in table.columns)
+
+
+def _value_bytes(column: pa.ChunkedArray) -> int:
+    kind = column.type
+    if pa.types.is_fixed_size_list(kind):
+        return len(column) * kind.list_size * kind.value_type.bit_width // 8
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        inner = kind.value_type
+        width = inner.bit_width // 8 if pa.types.is_primitive(inner) else 16
+        return (pc.sum(pc.list_value_length(column)).as_py() or 0) * width
+    if pa.types.is_primitive(kind) or pa.types.is_fixed_size_binary(kind):
+        return len(column) * kind.bit_width // 8
+    if pa.types.is_struct(kind) or pa.types.is_null(kind):
+        return 16 * len(column)
+    return pc.sum(pc.binary_length(column)).as_py() or 0
 
 
 def read_footer(path: Path) -> dict[str, Any] | None:

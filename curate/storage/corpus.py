@@ -1,0 +1,128 @@
+"""A corpus: a folder of layers over the same rows. The only file that knows the layout."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from curate.errors import UsageError
+from curate.storage import files, manifest
+from curate.storage.manifest import Manifest, ShardEntry
+
+DOCUMENTS = "documents"
+
+
+class Generation:
+    """One making of a layer: where its parts lie. Nothing needs to exist yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def shard(self, name: str) -> Path:
+        return self.folder / "shards" / f"{name}.parquet"
+
+    def rejects(self, name: str) -> Path:
+        return self.folder / "rejects" / f"{name}.parquet"
+
+    @property
+    def model(self) -> Path:
+        return self.folder / "model.parquet"
+
+    @property
+    def summary(self) -> Path:
+        return self.folder / "summary.parquet"
+
+    def work(self, name: str) -> Path:
+        return self.folder / "work" / name
+
+    def record(self, name: str) -> Path:
+        return self.folder / "record" / name
+
+    def shard_names(self) -> list[str]:
+        """Names of the finished shards, sorted."""
+        return sorted(path.stem for path in (self.folder / "shards").glob("[!.]*.parquet"))
+
+
+class Corpus:
+    """A folder of layers. Opening one checks only that the path can be a corpus."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        if "://" in os.fspath(path):
+            raise UsageError(f"corpus '{os.fspath(path)}': only local folders are supported")
+        self.path = Path(os.path.abspath(path))
+
+    def __repr__(self) -> str:
+        return f"Corpus({str(self.path)!r})"
+
+    def folder(self, layer: str) -> Path:
+        return self.path / layer
+
+    def generation(self, layer: str, name: str) -> Generation:
+        return Generation(self.folder(layer) / name)
+
+    def manifest(self, layer: str) -> Manifest | None:
+        return manifest.read(self.folder(layer))
+
+    def current(self, layer: str) -> Generation:
+        """The generation that the layer's manifest names."""
+        return self.generation(layer, self.must(layer).generation)
+
+    def documents(self) -> Manifest:
+        """The manifest of the text. Raises UsageError where there is no finished corpus."""
+        found = self.manifest(DOCUMENTS)
+        if found is None:
+            begun = "an unfinished one; run the command that makes it again" if self.folder(DOCUMENTS).exists() else "none"
+            raise UsageError(f"{self.path}: no corpus there ({begun}); `curate ingest SOURCE... --to {self.path}` makes one")
+        return found
+
+    def must(self, layer: str) -> Manifest:
+        """The manifest of a layer. Raises UsageError naming the layers there are."""
+        found = self.documents() if layer == DOCUMENTS else self.manifest(layer)
+        if found is None:
+            raise UsageError(f"{self.path}: no layer '{layer}'; there are: {', '.join(self.layers())}")
+        return found
+
+    def layers(self) -> list[str]:
+        """Names of the finished layers, documents first."""
+        names = sorted(path.parent.name for path in self.path.glob(f"*/{manifest.NAME}"))
+        return sorted(names, key=lambda name: name != DOCUMENTS)
+
+    def stale(self, layer: str) -> str | None:
+        """Why a layer no longer fits what it was made from; None when it fits."""
+        found = self.must(layer)
+        for name, content in found.inputs.items():
+            if "/" in name:
+                continue
+            other = self.manifest(name)
+            if other is None:
+                return f"it was made from layer '{name}', which is gone"
+            if other.content != content:
+                return f"layer '{name}' has changed since"
+            if name != DOCUMENTS and (why := self.stale(name)):
+                return f"layer '{name}' is stale: {why}"
+        return None
+
+    def owner(self, column: str) -> str | None:
+        """The layer that holds a column."""
+        return self.columns().get(column)
+
+    def columns(self) -> dict[str, str]:
+        """Every column and the layer that holds it, documents first."""
+        return {name: layer for layer in self.layers() for name in self.must(layer).column_names}
+
+    def entries(self) -> list[ShardEntry]:
+        return self.documents().shards
+
+    def unused(self) -> Iterator[Path]:
+        """Generations that no manifest names, and files that dead writers left aside."""
+        for layer in sorted(path for path in self.path.glob("*/") if path.is_dir()):
+            found = manifest.read(layer)
+            current = found.generation if found else None
+            for path in sorted(layer.glob("*/")):
+                if path.name != current:
+                    yield path
+            if current:
+                yield from sorted((layer / current).rglob(f"{files.TEMPORARY}*"))
+                if (layer / current / "work").exists():
+                    yield layer / current / "work"
