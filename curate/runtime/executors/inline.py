@@ -1,0 +1,28 @@
+"""Runs tasks one after another in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from curate.runtime.executors.base import Outcome, Task, attempt, load, single_arrow_threads, single_threads
+
+
+class InlineExecutor:
+    """For debuggers and tiny corpora; a task that crashes takes this process with it."""
+
+    def __init__(self, function: str):
+        self._function = function
+        single_threads()
+
+    def start(self) -> None:
+        """Nothing to warm up."""
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """See Executor."""
+        function = load(self._function)
+        single_arrow_threads()
+        for task in tasks:
+            yield Outcome(task, **attempt(function, task.plan, task.index))
+
+    def stop(self) -> None:
+        """Nothing to end."""

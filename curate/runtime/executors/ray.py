@@ -1,0 +1,92 @@
+"""Runs tasks on Ray: the cluster that RAY_ADDRESS names, or one started on this machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from curate.errors import CurateError, UsageError
+from curate.runtime.executors.base import ENVIRONMENT, Outcome, Task, attempt, load, single_arrow_threads
+
+_PATIENCE_SECONDS = 2.0
+
+
+class RayExecutor:
+    """Ray schedules, places and retries; the files that plans name must be visible to all its nodes."""
+
+    def __init__(self, workers: int, function: str):
+        try:
+            import ray
+        except ImportError:
+            raise UsageError("executor: ray is not installed; pip install 'curate[ray]'") from None
+        self._ray = ray
+        self._workers = workers
+        self._function = function
+
+    def start(self) -> None:
+        """Nothing in the background: Ray starts with `run`."""
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """See Executor."""
+        load(self._function)
+        self._connect()
+        remote = self._ray.remote(num_cpus=1, max_retries=1)(_run)
+        waiting = deque(tasks)
+        running = {}
+        try:
+            while waiting or running:
+                while waiting and len(running) < self._workers:
+                    task = waiting.popleft()
+                    reference = remote.remote(sys.path, self._function, task.plan, task.index)
+                    running[reference] = task, time.perf_counter()
+                for reference in self._ray.wait(list(running), num_returns=1)[0]:
+                    yield self._outcome(reference, *running.pop(reference))
+        finally:
+            self._cancel(list(running))
+
+    def stop(self) -> None:
+        """See Executor."""
+        self._ray.shutdown()
+
+    def _connect(self) -> None:
+        if self._ray.is_initialized():
+            return
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        mine = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": self._workers, "include_dashboard": False}
+        self._ray.init(
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env={"env_vars": ENVIRONMENT},
+            **mine,
+        )
+
+    def _cancel(self, running: list) -> None:
+        if running and self._ray.is_initialized():
+            for reference in running:
+                self._ray.cancel(reference, force=True)
+            self._ray.wait(running, num_returns=len(running), timeout=_PATIENCE_SECONDS)
+
+    def _outcome(self, reference, task: Task, begun: float) -> Outcome:
+        errors = self._ray.exceptions
+        try:
+            return Outcome(task, **self._ray.get(reference))
+        except errors.OutOfMemoryError:
+            how = "was killed, out of memory"
+        except errors.WorkerCrashedError:
+            how = "was killed or crashed, perhaps out of memory"
+        except errors.RaySystemError as problem:
+            raise CurateError(f"ray: {problem}") from None
+        except errors.RayError as problem:
+            how = f"was lost: {str(problem).splitlines()[0]}"
+        seconds = time.perf_counter() - begun
+        return Outcome(task, "died", error=f"its worker {how}", kind="bug", seconds=seconds)
+
+
+def _run(path: list[str], function: str, plan: str, index: int) -> dict:
+    sys.path.extend(folder for folder in path if folder not in sys.path)
+    single_arrow_threads()
+    return attempt(load(function), plan, index)
