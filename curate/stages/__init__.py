@@ -1,0 +1,41 @@
+"""The stages, by name. A user's own stages join through modules named in CURATE_STAGES (comma-separated)."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from functools import cache
+
+from curate.errors import UsageError
+from curate.stage import Stage
+
+ALL = (
+    "ingest",
+    "dedup",
+    "embed",
+    "cluster",
+    "fasttext",
+    "dsir",
+    "select",
+    "sample",
+    "mix",
+    "export",
+)
+
+
+@cache
+def stages() -> dict[str, Stage]:
+    """Every stage, in the order of a pipeline, then a user's own.
+
+    Raises UsageError for a module of CURATE_STAGES that cannot be imported or declares no stage.
+    """
+    found = {name: importlib.import_module(f"curate.stages.{name}").STAGE for name in ALL}
+    for module in filter(None, os.environ.get("CURATE_STAGES", "").split(",")):
+        try:
+            stage = importlib.import_module(module).STAGE
+        except (ImportError, AttributeError) as problem:
+            raise UsageError(f"CURATE_STAGES names '{module}': {problem}; it must be importable and hold STAGE") from None
+        if stage.name in found:
+            raise UsageError(f"CURATE_STAGES names '{module}', whose stage '{stage.name}' exists already; rename it")
+        found[stage.name] = stage
+    return found

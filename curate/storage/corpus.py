@@ -22,6 +22,10 @@ class Generation:
     def shard(self, name: str) -> Path:
         return self.folder / "shards" / f"{name}.parquet"
 
+    def mark(self, name: str) -> Path:
+        """What stands for a shard when the shard itself is a file sent out."""
+        return self.folder / "shards" / f"{name}.json"
+
     def rejects(self, name: str) -> Path:
         return self.folder / "rejects" / f"{name}.parquet"
 

@@ -1,0 +1,31 @@
+"""What an executor runs: one task of a plan, found by name. Here stages and runtime meet."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from curate.errors import UsageError
+from curate.stages import stages
+
+if TYPE_CHECKING:
+    from curate.runtime.task import Work
+
+
+@lru_cache(maxsize=1)
+def work(plan: str) -> Work:
+    """The plan at a path, as this process holds it. Raises UsageError for a plan or stage that is not there."""
+    from curate.runtime.run import load_plan
+    from curate.runtime.task import Work
+
+    loaded = load_plan(plan)
+    if loaded.stage not in stages():
+        raise UsageError(f"{plan}: stage '{loaded.stage}' is not known here; name its module in CURATE_STAGES")
+    return Work(loaded, stages()[loaded.stage])
+
+
+def run(plan: str, index: int) -> dict[str, Any]:
+    """Run one task; gives plain JSON."""
+    from curate.runtime.task import run_task
+
+    return run_task(work(plan), index)

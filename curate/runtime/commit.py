@@ -1,0 +1,166 @@
+"""The end of a run: the ledger checked, the manifest built from footers alone, the old generation deleted."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from curate.errors import CurateError, UsageError
+from curate.runtime import ledger
+from curate.runtime.output import carried_generation
+from curate.runtime.phases import file_mark, model_path, slice_shards
+from curate.runtime.plan import Plan
+from curate.stage import Stage
+from curate.storage import files
+from curate.storage import manifest as manifests
+from curate.storage import shard as shards
+from curate.storage.corpus import Corpus
+from curate.storage.manifest import Manifest, ShardEntry
+
+LIBRARIES = ("curate", "numpy", "numba", "pyarrow", "polars", "scikit-learn", "faiss-cpu", "fasttext")
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that a result may depend on."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def commit(plan: Plan, stage: Stage) -> Manifest:
+    """Make the finished generation the layer. Raises when documents went missing or an input changed meanwhile."""
+    _check_inputs(plan)
+    if plan.makes == "files":
+        return _commit_files(plan)
+    names = [s["name"] for s in plan.shards] if plan.makes == "layer" else [n for _, v in sorted(slice_shards(plan).items()) for n in v]
+    footers = [_footer(plan, plan.layer, name) for name in names]
+    counted = _ledger(plan, stage, footers)
+    manifest = _manifest(plan, plan.layer, stage.name, stage.revision, names, footers, counted, plan.contents)
+    for layer in plan.carried:
+        _commit_carried(plan, layer, names, manifest)
+    manifests.write(plan.folder, manifest)
+    for layer in [plan.layer, *plan.carried]:
+        _forget_others(plan.folder.parent / layer, plan.generation)
+    files.remove_tree(plan.output.work(""))
+    return manifest
+
+
+def _footer(plan: Plan, layer: str, name: str) -> dict[str, Any]:
+    path = carried_generation(plan, layer).shard(name)
+    footer = shards.read_footer(path)
+    if footer is None:
+        raise CurateError(f"{path}: vanished while the run was under way; run the same command again")
+    metadata = pq.read_metadata(path)
+    return {**footer, "rows": metadata.num_rows}
+
+
+def _manifest(
+    plan: Plan,
+    layer: str,
+    stage: str,
+    revision: int,
+    names: list[str],
+    footers: list[dict[str, Any]],
+    counted: dict[str, Any],
+    inputs: dict[str, str],
+    carried: bool = False,
+) -> Manifest:
+    schema = pq.read_schema(carried_generation(plan, layer).shard(names[0]))
+    return Manifest(
+        layer=layer,
+        stage=stage,
+        revision=revision,
+        fingerprint=plan.fingerprint,
+        generation=plan.generation,
+        columns=[[field.name, str(field.type)] for field in schema],
+        shards=[
+            ShardEntry(name, footer["rows"], footer["bytes"], footer["digest"], footer["cause"])
+            for name, footer in zip(names, footers, strict=True)
+        ],
+        ledger=counted,
+        options=plan.settings,
+        inputs=inputs,
+        sources=plan.sources,
+        versions=versions(),
+        carried=carried,
+    )
+
+
+def _commit_carried(plan: Plan, layer: str, names: list[str], documents: Manifest) -> None:
+    origin = next(found for source in plan.inputs if (found := Corpus(source.path).manifest(layer)))
+    footers = [_footer(plan, layer, name) for name in names]
+    counted = documents.ledger
+    inputs = {"documents": documents.content}
+    manifest = _manifest(plan, layer, origin.stage, origin.revision, names, footers, counted, inputs, carried=True)
+    manifests.write(plan.folder.parent / layer, manifest)
+
+
+def _ledger(plan: Plan, stage: Stage, footers: list[dict[str, Any]]) -> dict[str, Any]:
+    parts = [footer["ledger"] for footer in footers]
+    routed = any("part" in piece for piece in plan.slices)
+    for census in range(len(stage.before)):
+        footer = shards.read_footer(model_path(plan, stage, census))
+        if footer is None:
+            continue
+        removed = dict(footer["removed"])
+        if routed and census == 0:
+            removed |= footer["where"]
+        parts.append(ledger.entry(sum(removed.values()), removed=removed))
+    counted = ledger.total(parts)
+    ledger.check(plan.title, counted)
+    if plan.inputs and counted["in"] != plan.rows:
+        raise CurateError(
+            f"{plan.title}: {counted['in']} documents were accounted for, but the input has {plan.rows}; please report this"
+        )
+    return counted
+
+
+def _check_inputs(plan: Plan) -> None:
+    for source in plan.inputs:
+        for layer, generation in source.layers.items():
+            if Corpus(source.path).must(layer).generation != generation:
+                raise UsageError(f"{source.path}: layer '{layer}' was made anew while it was being read; run the command again")
+
+
+def _forget_others(folder: Path, keep: str) -> None:
+    for path in folder.glob("*/"):
+        if path.name != keep:
+            files.remove_tree(path)
+
+
+def _commit_files(plan: Plan) -> Manifest:
+    marks = [file_mark(plan, number) for number in range(len(plan.slices))]
+    if not all(marks):
+        raise CurateError(f"{plan.target}: a file vanished while the run was under way; run the same command again")
+    done = [mark for mark in marks if mark]
+    counted = ledger.total(mark["ledger"] for mark in done)
+    ledger.check(plan.title, counted)
+    manifest = Manifest(
+        layer="",
+        stage=plan.stage,
+        revision=1,
+        fingerprint=plan.fingerprint,
+        generation=plan.generation,
+        columns=[],
+        shards=[ShardEntry(mark["file"], mark["rows"], mark["size"], mark["digest"], mark["cause"]) for mark in done],
+        ledger=counted,
+        options=plan.settings,
+        inputs=plan.contents,
+        sources=plan.sources,
+        versions=versions(),
+    )
+    listed = {mark["file"] for mark in done} | {manifests.NAME, ".curate"}
+    for path in Path(plan.target).iterdir():
+        if path.name not in listed:
+            path.unlink()
+    manifests.write(plan.folder, manifest)
+    _forget_others(plan.folder / ".curate", plan.generation)
+    files.remove_tree(plan.output.work(""))
+    return manifest

@@ -1,0 +1,177 @@
+"""The tasks of a plan, in the order in which they can run, and which of them are finished."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curate.runtime.plan import Plan
+from curate.stage import Stage, StageConfig
+from curate.storage import shard as shards
+
+AFTER = -1
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A run of tasks that need one another not at all, and every phase before.
+
+    kind: count, survey, link, settle or apply. census: its number in `before`, or AFTER. first: the index of its first task.
+    """
+
+    kind: str
+    census: int
+    first: int
+    tasks: int
+
+    @property
+    def name(self) -> str:
+        return self.kind if self.kind in ("apply", "count") else f"{self.kind} {'after' if self.census == AFTER else self.census + 1}"
+
+
+def phases(plan: Plan, stage: Stage, config: StageConfig) -> list[Phase]:
+    """Every phase of a plan; task indexes run through them in order."""
+    found: list[Phase] = []
+
+    def add(kind: str, census: int, tasks: int) -> None:
+        found.append(Phase(kind, census, found[-1].first + found[-1].tasks if found else 0, tasks))
+
+    surveys = len(plan.runs) if plan.shards else len(plan.slices)
+    if plan.where and any(census.sample for census in stage.before):
+        add("count", 0, surveys)
+    for number, census in enumerate(stage.before):
+        if sample_size(stage, config, number) != 0:
+            add("survey", number, surveys)
+            if census.link:
+                add("link", number, plan.parts)
+        add("settle", number, 1)
+    add("apply", 0, len(plan.shards) if plan.makes == "layer" else len(plan.slices))
+    if stage.after:
+        add("survey", AFTER, len(plan.runs) if plan.makes == "layer" else len(plan.slices))
+        if stage.after.link:
+            add("link", AFTER, plan.parts)
+        add("settle", AFTER, 1)
+    return found
+
+
+def sample_size(stage: Stage, config: StageConfig, census: int) -> int | None:
+    """How many documents a census asks for; None is all of them."""
+    chosen = stage.before[census].sample if census != AFTER else None
+    return chosen(config) if chosen else None
+
+
+def work_name(kind: str, census: int, number: int) -> str:
+    """The working file of a task that is not an `apply`."""
+    which = "after" if census == AFTER else str(census)
+    return f"{kind}-{which}-{number:05}.parquet"
+
+
+def model_path(plan: Plan, stage: Stage, census: int) -> Path:
+    """Where a census leaves its model: in the layer for the last one and the one after, else among the work."""
+    if census == AFTER:
+        return plan.output.summary
+    if census == len(stage.before) - 1:
+        return plan.output.model
+    return plan.output.work(f"model-{census}.parquet")
+
+
+def rows_path(plan: Plan, census: int) -> Path:
+    """Where a census leaves its rows."""
+    return plan.output.work(f"rows-{census}.parquet")
+
+
+def unfinished(plan: Plan, stage: Stage, phase: Phase) -> list[int]:
+    """Numbers, within a phase, of the tasks whose result is not there."""
+    if phase.kind == "settle":
+        return [] if _settled(plan, stage, phase.census) else [0]
+    if phase.kind != "apply":
+        names = (plan.output.work(work_name(phase.kind, phase.census, i)) for i in range(phase.tasks))
+        return [i for i, path in enumerate(names) if not path.exists()]
+    if plan.makes == "layer":
+        there = set(plan.output.shard_names())
+        return [i for i, shard in enumerate(plan.shards) if shard["name"] not in there]
+    if plan.makes == "files":
+        return [i for i in range(phase.tasks) if file_mark(plan, i) is None]
+    pieces = slice_shards(plan)
+    return [i for i in range(phase.tasks) if not slice_finished(plan, pieces.get(i, []))]
+
+
+def _settled(plan: Plan, stage: Stage, census: int) -> bool:
+    footer = shards.read_footer(model_path(plan, stage, census))
+    return footer is not None and (not footer["rows"] or rows_path(plan, census).exists())
+
+
+def slice_shards(plan: Plan) -> dict[int, list[str]]:
+    """Names of the shards there are of each slice of a new corpus, in order."""
+    found: dict[int, list[str]] = {}
+    for name in plan.output.shard_names():
+        found.setdefault(int(name.split("-")[0]), []).append(name)
+    return found
+
+
+def slice_finished(plan: Plan, names: list[str]) -> bool:
+    """Whether the shards of a slice are all there: none missing, the last one marked as such."""
+    if not names:
+        return False
+    footer = shards.read_footer(plan.output.shard(names[-1]))
+    return bool(footer and footer["last"]) and len(names) == int(names[-1].split("-")[1]) + 1
+
+
+def file_mark(plan: Plan, number: int) -> dict[str, Any] | None:
+    """What is known of a file sent out; None when it is not finished or not there any more."""
+    try:
+        mark = json.loads(plan.output.mark(f"{number:05}").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    target = Path(plan.target) / mark["file"]
+    return mark if target.exists() and target.stat().st_size == mark["size"] else None
+
+
+def task_phase(found: list[Phase], index: int) -> tuple[Phase, int]:
+    """The phase of a task index and the task's number within it."""
+    for phase in found:
+        if index < phase.first + phase.tasks:
+            return phase, index - phase.first
+    raise IndexError(index)
+
+
+def described(plan: Plan, phase: Phase, number: int) -> str:
+    """A task's name for people."""
+    name = f"{plan.title}: {phase.name} {number + 1} of {phase.tasks}"
+    if phase.kind == "apply" and plan.makes == "layer":
+        name += f" ({plan.shards[number]['name']})"
+    return name
+
+
+def needed(plan: Plan, stage: Stage, found: list[Phase]) -> list[tuple[Phase, list[int]]]:
+    """The unfinished tasks that the result still hangs on, by phase, in order of running.
+
+    Work whose outcome is settled is not asked for again: without missing shards no census runs.
+    """
+    wanted = {("apply", 0), ("settle", AFTER), ("settle", len(stage.before) - 1)}
+    todo = []
+    for phase in reversed(found):
+        if (phase.kind, phase.census) not in wanted:
+            continue
+        missing = unfinished(plan, stage, phase)
+        if not missing:
+            continue
+        todo.append((phase, missing))
+        wanted |= _hangs_on(plan, stage, phase)
+    return todo[::-1]
+
+
+def _hangs_on(plan: Plan, stage: Stage, phase: Phase) -> set[tuple[str, int]]:
+    last = len(stage.before) - 1
+    if phase.kind == "apply":
+        routed = any("part" in piece for piece in plan.slices)
+        return {("settle", last)} | ({("survey", last)} if routed else set())
+    if phase.kind == "settle":
+        return {("link", phase.census), ("survey", phase.census)}
+    if phase.kind == "link":
+        return {("survey", phase.census)}
+    if phase.kind == "survey" and phase.census != AFTER:
+        return {("count", 0)} | ({("settle", phase.census - 1)} if phase.census > 0 else set())
+    return set()

@@ -1,0 +1,399 @@
+"""A plan: everything a task needs to know, as plain JSON, decided before anything runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.errors import UsageError
+from curate.runtime.fingerprint import digest, resolved_options
+from curate.stage import InputShard, PathMarker, Stage, StageConfig, marked
+from curate.storage import sources
+from curate.storage.corpus import DOCUMENTS, Corpus, Generation
+from curate.storage.manifest import Manifest
+from curate.storage.schema import FORMAT
+
+RUNTIME_COLUMNS = ("shard", "row", "corpus")
+SURVEY_BYTES = 2 << 30
+SURVEY_SHARDS = 64
+PART_ROWS = 4_000_000
+MOST_PARTS = 1024
+EVERYTHING = ("*",)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command asks for beside its stage's options.
+
+    corpora: (name, path) of each input corpus. layer: the name of the layer to make, the stage's own by default.
+    to: the corpus or folder to write. carry: layers to bring along ("all", "none" or names). shard_bytes: None is automatic.
+    """
+
+    corpora: tuple[tuple[str, str], ...] = ()
+    layer: str | None = None
+    to: str | None = None
+    where: str | None = None
+    carry: str | None = None
+    replace: bool = False
+    shard_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input corpus as it was when planned: the generation of each layer read, and where each column lies."""
+
+    name: str
+    path: str
+    layers: dict[str, str]
+    columns: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Plain values only. `shards` are the input's, `slices` what a corpus or files are made from."""
+
+    stage: str
+    makes: str
+    target: str
+    layer: str
+    fingerprint: str
+    generation: str
+    previous: str | None
+    options: dict[str, Any]
+    where: str | None
+    shard_bytes: int
+    parts: int
+    inputs: list[Input]
+    shards: list[dict[str, Any]]
+    causes: list[str]
+    slices: list[dict[str, Any]]
+    runs: list[list[int]]
+    carried: dict[str, list[str]]
+    contents: dict[str, str]
+    settings: dict[str, Any]
+    sources: list[str] = field(default_factory=list)
+    source_bytes: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where the manifest goes."""
+        return Path(self.target) if self.makes == "files" else Path(self.target) / self.layer
+
+    @property
+    def output(self) -> Generation:
+        return Generation((self.folder / ".curate" if self.makes == "files" else self.folder) / self.generation)
+
+    @property
+    def rows(self) -> int:
+        return sum(shard["rows"] for shard in self.shards)
+
+    @property
+    def bytes(self) -> int:
+        return sum(shard["bytes"] for shard in self.shards)
+
+    @property
+    def title(self) -> str:
+        return self.stage if self.layer in (self.stage, DOCUMENTS) or self.makes != "layer" else f"{self.stage} as {self.layer}"
+
+    def dumps(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @staticmethod
+    def loads(text: str) -> Plan:
+        value = json.loads(text)
+        value["inputs"] = [Input(**item) for item in value["inputs"]]
+        return Plan(**value)
+
+
+def layer_schema(corpus: Corpus, layer: str) -> pa.Schema:
+    """The Arrow schema of a finished layer, from its first shard."""
+    found = corpus.must(layer)
+    path = corpus.generation(layer, found.generation).shard(found.shards[0].name)
+    return pq.read_schema(path).remove_metadata()
+
+
+def renamed(stage: Stage, layer: str, name: str) -> str:
+    """The name that a stage's own column has in a layer: the stage's prefix gives way to the layer's."""
+    if name != stage.name and not name.startswith(stage.name + "_"):
+        raise TypeError(f"stage {stage.name} adds column '{name}', which must start with '{stage.name}'")
+    return layer + name[len(stage.name) :]
+
+
+def make(stage: Stage, config: StageConfig, request: Request, known: dict[str, Stage]) -> Plan:
+    """Decide everything. Raises UsageError for what cannot be made, with the next step."""
+    corpora = [(name, Corpus(path)) for name, path in request.corpora]
+    target, layer = _target(stage, request, corpora)
+    carried = _carried(stage, request, corpora)
+    wanted = _wanted(stage, config, request.where)
+    inputs, shards, contents = _inputs(stage, corpora, wanted, carried, known)
+    files = sources.listing(_patterns(config)) if stage.takes == "sources" else []
+    total = sum(file.size * (4 if _compressed(file.path) else 1) for file in files) or sum(s["bytes"] for s in shards)
+    shard_bytes = request.shard_bytes or min(max(total // 64, 4 << 20), 128 << 20)
+    settings = {
+        "options": resolved_options(config),
+        "where": request.where,
+        "carry": sorted(carried),
+        "shard_bytes": shard_bytes if stage.makes == "corpus" else None,
+        "names": [name for name, _ in request.corpora] if stage.takes == "corpora" else None,
+    }
+    listed = [[file.relative, file.size, file.stamp] for file in files]
+    kind = {"format": FORMAT, "stage": stage.name, "revision": stage.revision, "layer": layer, "settings": settings}
+    mark = digest([kind, contents, listed])
+    slices: list[dict[str, Any]] = []
+    if stage.slices:
+        given = files if stage.takes == "sources" else [_input_shard(shard) for shard in shards]
+        slices = [{**item, "index": i} for i, item in enumerate(stage.slices(given, config, shard_bytes))]
+    parts = stage.parts([_input_shard(s) for s in shards], config) if stage.parts else _parts(shards, total)
+    plan = Plan(
+        stage=stage.name,
+        makes=stage.makes,
+        target=str(target),
+        layer=layer,
+        fingerprint=mark,
+        generation=mark[:12],
+        previous=None,
+        options=config.model_dump(mode="json"),
+        where=request.where,
+        shard_bytes=shard_bytes,
+        parts=parts,
+        inputs=inputs,
+        shards=shards,
+        causes=_causes(kind, stage, shards, slices, {file.path: entry for file, entry in zip(files, listed, strict=True)}),
+        slices=slices,
+        runs=_runs(shards),
+        carried=carried,
+        contents=contents,
+        settings=settings,
+        sources=_sources(stage, config, target, corpora),
+        source_bytes=sum(file.size for file in files),
+    )
+    existing = existing_manifest(plan)
+    _check_existing(stage, plan, existing, request)
+    if existing and existing.generation != plan.generation:
+        plan = replace(plan, previous=existing.generation)
+    return plan
+
+
+def existing_manifest(plan: Plan) -> Manifest | None:
+    """The manifest where the plan's result will be."""
+    from curate.storage import manifest
+
+    return manifest.read(plan.folder)
+
+
+def _patterns(config: StageConfig) -> list[str]:
+    return [path for name in marked(type(config), PathMarker) for path in getattr(config, name)]
+
+
+def _compressed(path: str) -> bool:
+    return path.endswith((".gz", ".zst", ".bz2", ".xz"))
+
+
+def _target(stage: Stage, request: Request, corpora: list[tuple[str, Corpus]]) -> tuple[Path, str]:
+    if stage.makes == "layer":
+        layer = request.layer or stage.name
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", layer):
+            raise UsageError(f"--as '{layer}': a layer's name is lower-case letters, digits and _, a letter first")
+        if layer == DOCUMENTS:
+            raise UsageError(f"--as '{layer}': that is the name of the text itself; choose another")
+        return corpora[0][1].path, layer
+    if not request.to:
+        raise UsageError(f"{stage.name}: --to is missing; name the folder to write")
+    target = Corpus(request.to).path
+    for _, corpus in corpora:
+        if corpus.path == target:
+            raise UsageError(f"--to {target}: that is the corpus being read; a corpus never changes, name another folder")
+    return target, DOCUMENTS
+
+
+def _sources(stage: Stage, config: StageConfig, target: Path, corpora: list[tuple[str, Corpus]]) -> list[str]:
+    if stage.takes == "sources":
+        return sorted(os.path.relpath(pattern, target) for pattern in _patterns(config))
+    if stage.makes == "layer":
+        return []
+    return sorted(os.path.relpath(corpus.path, target) for _, corpus in corpora)
+
+
+def _carried(stage: Stage, request: Request, corpora: list[tuple[str, Corpus]]) -> dict[str, list[str]]:
+    if stage.makes != "corpus" or stage.takes == "sources" or request.carry == "none":
+        return {}
+    chosen: dict[str, list[str]] = {}
+    named = None if request.carry in (None, "all") else request.carry.split(",")
+    for _, corpus in corpora:
+        layers = [layer for layer in corpus.layers() if layer != DOCUMENTS]
+        for layer in layers if named is None else [name for name in named if name in layers]:
+            small = not any(_wide(kind) for kind in layer_schema(corpus, layer).types)
+            if request.carry is not None or small:
+                chosen.setdefault(layer, list(corpus.must(layer).column_names))
+    for name in named or []:
+        if name not in chosen:
+            raise UsageError(f"--carry '{name}': no such layer in {', '.join(str(corpus.path) for _, corpus in corpora)}")
+    return chosen
+
+
+def _wide(kind: pa.DataType) -> bool:
+    return pa.types.is_nested(kind) or pa.types.is_large_string(kind) or pa.types.is_large_binary(kind)
+
+
+def _wanted(stage: Stage, config: StageConfig, where: str | None) -> list[str]:
+    names = list(EVERYTHING) if stage.makes == "corpus" else list(stage.needs(config))
+    for census in stage.before:
+        names += census.needs(config) if census.needs else stage.needs(config)
+        if census.sample and stage.takes != "sources":
+            names.append("id")
+    if where:
+        from curate.algorithms.where import columns
+
+        names += columns(where)
+    return list(dict.fromkeys(names))
+
+
+def _inputs(
+    stage: Stage,
+    corpora: list[tuple[str, Corpus]],
+    wanted: Sequence[str],
+    carried: dict[str, list[str]],
+    known: dict[str, Stage],
+) -> tuple[list[Input], list[dict[str, Any]], dict[str, str]]:
+    inputs, shards, contents = [], [], {}
+    united: dict[str, tuple[pa.DataType, str]] = {}
+    anywhere = {name for _, corpus in corpora for name in corpus.columns()}
+    for number, (name, corpus) in enumerate(corpora):
+        documents = corpus.documents()
+        owners = corpus.columns()
+        columns = {}
+        for column in _expand(wanted, owners, carried):
+            if column in owners:
+                columns[column] = owners[column]
+            elif column not in anywhere:
+                raise UsageError(_unknown_column(column, corpus, owners, known))
+        layers = sorted({DOCUMENTS, *columns.values()})
+        for layer in layers:
+            if why := corpus.stale(layer):
+                redo = corpus.must(layer).stage
+                raise UsageError(
+                    f"{corpus.path}: layer '{layer}' is stale: {why}; run `curate {redo} {corpus.path}"
+                    f"{'' if redo == layer else f' --as {layer}'} ...` again, or the whole recipe by `curate run`"
+                )
+            _unite(united, layer_schema(corpus, layer), columns, layer, str(corpus.path))
+            contents[layer if len(corpora) == 1 and stage.makes == "layer" else f"{name}/{layer}"] = corpus.must(layer).content
+        inputs.append(Input(name, str(corpus.path), {layer: corpus.must(layer).generation for layer in layers}, columns))
+        digests = {layer: [shard.digest for shard in corpus.must(layer).shards] for layer in layers}
+        for i, entry in enumerate(documents.shards):
+            shards.append(
+                {
+                    "index": len(shards),
+                    "corpus": number,
+                    "name": entry.name,
+                    "rows": entry.rows,
+                    "bytes": entry.bytes,
+                    "digests": {layer: digests[layer][i] for layer in layers},
+                }
+            )
+    return inputs, shards, contents
+
+
+def _expand(wanted: Sequence[str], owners: dict[str, str], carried: dict[str, list[str]]) -> list[str]:
+    if "*" not in wanted:
+        return [name for name in wanted]
+    everything = [name for name, layer in owners.items() if layer == DOCUMENTS or layer in carried]
+    return list(dict.fromkeys([*everything, *(name for name in wanted if name != "*")]))
+
+
+def _unite(
+    united: dict[str, tuple[pa.DataType, str]], schema: pa.Schema, columns: dict[str, str], layer: str, where: str
+) -> None:
+    for item in schema:
+        if columns.get(item.name) != layer:
+            continue
+        kind, first = united.setdefault(item.name, (item.type, where))
+        if kind != item.type:
+            raise UsageError(
+                f"column '{item.name}' is {kind} in {first} but {item.type} in {where}; leave one out with --carry, or make them alike"
+            )
+
+
+def _unknown_column(column: str, corpus: Corpus, owners: dict[str, str], known: dict[str, Stage]) -> str:
+    adds = [
+        name
+        for name, stage in known.items()
+        if stage.makes == "layer" and (column == name or column.startswith(name + "_"))
+    ]
+    hint = f"; `curate {adds[0]} {corpus.path}` adds it" if adds else ""
+    return f"{corpus.path}: no column '{column}'{hint}; there are: {', '.join(owners)}"
+
+
+def _input_shard(shard: dict[str, Any]) -> InputShard:
+    return InputShard(shard["index"], shard["corpus"], shard["name"], shard["rows"], shard["bytes"])
+
+
+def _parts(shards: list[dict[str, Any]], listed: int) -> int:
+    rows = sum(shard["rows"] for shard in shards) or listed // 2000
+    return min(max(rows // PART_ROWS, 1), MOST_PARTS)
+
+
+def _runs(shards: list[dict[str, Any]]) -> list[list[int]]:
+    """Cut the shards into survey tasks: at most 64 shards or 2 GiB of text each, and about 64 tasks or more."""
+    most = min(max(len(shards) // SURVEY_SHARDS, 1), SURVEY_SHARDS)
+    runs: list[list[int]] = []
+    size = 0
+    for i, shard in enumerate(shards):
+        full = not runs or i - runs[-1][0] >= most or size + shard["bytes"] > SURVEY_BYTES
+        if full:
+            runs.append([i, i])
+            size = 0
+        runs[-1][1] = i + 1
+        size += shard["bytes"]
+    return runs
+
+
+def _causes(
+    kind: dict[str, Any],
+    stage: Stage,
+    shards: list[dict[str, Any]],
+    slices: list[dict[str, Any]],
+    listed: dict[str, list[Any]],
+) -> list[str]:
+    """What each shard or slice of the result hangs on, before any census: equal causes and models, equal results."""
+    if stage.makes == "layer":
+        return [digest([kind, shard["digests"]])[:32] for shard in shards]
+    causes = []
+    for piece in slices:
+        plain = {key: value for key, value in piece.items() if key != "index"}
+        plain = _with_stamps(plain, listed)
+        read = [shards[i]["digests"] for i in piece.get("shards", ())]
+        causes.append(digest([kind, plain, read])[:32])
+    return causes
+
+
+def _with_stamps(value: Any, listed: dict[str, list[Any]]) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_stamps(item, listed) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_stamps(item, listed) for item in value]
+    return listed.get(value, value) if isinstance(value, str) else value
+
+
+def _check_existing(stage: Stage, plan: Plan, existing: Manifest | None, request: Request) -> None:
+    if stage.makes == "layer":
+        if existing and existing.stage != stage.name:
+            raise UsageError(f"{plan.target}: layer '{plan.layer}' was made by {existing.stage}; choose another name with --as")
+        return
+    if stage.makes == "files":
+        folder = Path(plan.target)
+        if folder.exists() and any(folder.iterdir()) and not (folder / ".curate").exists():
+            raise UsageError(f"--to {folder}: the folder is not empty and not an export; name an empty one")
+        return
+    if existing and not request.replace and (existing.stage, existing.sources) != (stage.name, plan.sources):
+        raise UsageError(
+            f"--to {plan.target}: a corpus is there already, made by {existing.stage} from "
+            f"{', '.join(existing.sources)}; name another folder, or give --replace to make it anew"
+        )

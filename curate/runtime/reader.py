@@ -1,0 +1,130 @@
+"""What a stage's functions are given: the layers of a shard joined by position, filtered, marked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+
+from curate.algorithms import where as expressions
+from curate.errors import DataError
+from curate.kernels import arrow, hashing
+from curate.runtime.plan import RUNTIME_COLUMNS, Plan
+from curate.storage import shard as shards
+from curate.storage.corpus import Corpus
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The chosen rows of one shard, and which they were.
+
+    keep: bool, shape (rows of the shard,), or None when all were chosen. false, null: how many the expression refused.
+    """
+
+    table: pa.Table
+    keep: np.ndarray | None
+    rows: int
+    false: int = 0
+    null: int = 0
+
+
+@lru_cache(maxsize=64)
+def _schema(path: str) -> pa.Schema:
+    import pyarrow.parquet as pq
+
+    return pq.read_schema(path).remove_metadata()
+
+
+def column_types(plan: Plan) -> dict[str, pa.DataType]:
+    """Every column that the plan may read and its type, united over the inputs in their order."""
+    types: dict[str, pa.DataType] = {}
+    first = {shard["corpus"]: shard for shard in reversed(plan.shards)}
+    for number, source in enumerate(plan.inputs):
+        if number not in first:
+            continue
+        for name, layer in source.columns.items():
+            path = Corpus(source.path).generation(layer, source.layers[layer]).shard(first[number]["name"])
+            types.setdefault(name, _schema(str(path)).field(name).type)
+    return types
+
+
+def expanded(plan: Plan, columns: Iterable[str]) -> list[str]:
+    """The columns named, with `*` standing for every column that is written on."""
+    names = list(columns)
+    if "*" not in names:
+        return list(dict.fromkeys(names))
+    carried = set(plan.carried)
+    everything = [
+        name
+        for source in plan.inputs
+        for name, layer in source.columns.items()
+        if layer == "documents" or layer in carried
+    ]
+    return list(dict.fromkeys([*everything, *(name for name in names if name != "*")]))
+
+
+def read_shard(plan: Plan, index: int, columns: Sequence[str]) -> Chosen:
+    """Read columns of one shard of the inputs, less the rows that `--where` does not choose.
+
+    The runtime's columns `shard`, `row` and `corpus` are added. Raises DataError when layers disagree.
+    """
+    shard = plan.shards[index]
+    names = expanded(plan, columns)
+    needed = list(dict.fromkeys([*names, *(expressions.columns(plan.where) if plan.where else ())]))
+    table = _joined(plan, shard, needed)
+    rows = table.num_rows
+    marks = {
+        "shard": pa.array(np.full(rows, index, dtype=np.int32)),
+        "row": pa.array(np.arange(rows, dtype=np.int64)),
+        "corpus": pa.array(np.full(rows, shard["corpus"], dtype=np.int32)),
+    }
+    if plan.where is None:
+        return Chosen(_with(table.select(names), marks), None, rows)
+    keep, null = expressions.mask(table, plan.where)
+    chosen = _with(table.select(names), marks).filter(pa.array(keep))
+    nulls = int(np.count_nonzero(null))
+    return Chosen(chosen, keep, rows, rows - int(np.count_nonzero(keep)) - nulls, nulls)
+
+
+def _with(table: pa.Table, marks: dict[str, pa.Array]) -> pa.Table:
+    for name in RUNTIME_COLUMNS:
+        table = table.append_column(name, marks[name])
+    return table
+
+
+def _joined(plan: Plan, shard: dict, names: Sequence[str]) -> pa.Table:
+    source = plan.inputs[shard["corpus"]]
+    corpus = Corpus(source.path)
+    by_layer: dict[str, list[str]] = {}
+    for name in names:
+        if name in source.columns:
+            by_layer.setdefault(source.columns[name], []).append(name)
+    found: dict[str, pa.ChunkedArray] = {}
+    for layer, wanted in by_layer.items():
+        path = corpus.generation(layer, source.layers[layer]).shard(shard["name"])
+        table = shards.read(path, wanted)
+        if table.num_rows != shard["rows"]:
+            raise DataError(f"{path}: {table.num_rows} rows where the text has {shard['rows']}; run the stage again")
+        found.update(zip(wanted, table.columns, strict=True))
+    if len(found) < len(names):
+        types = column_types(plan)
+        for name in names:
+            if name not in found:
+                found[name] = pa.chunked_array([pa.nulls(shard["rows"], types[name])])
+    if not names:
+        return pa.table({"": pa.nulls(shard["rows"])}).select([])
+    return pa.table({name: found[name] for name in names})
+
+
+def sampled(table: pa.Table, seed: int, size: int, population: int) -> pa.Table:
+    """The rows whose hash of (seed, id) is below size / population of its range."""
+    if size >= population:
+        return table
+    ids = arrow.strings(table["id"])
+    hashes = np.empty(len(ids), dtype=np.uint64)
+    hashing.hash_strings(ids.offsets, ids.data, np.uint64(seed), hashes)
+    bound = np.uint64(min(size * (1 << 64) // population, (1 << 64) - 1))
+    return table.filter(pa.array(hashes < bound))

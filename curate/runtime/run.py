@@ -1,0 +1,230 @@
+"""The coordinator: finds what is missing, hands it to an executor, counts, and commits."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from curate.errors import CurateError, DataError, IncompleteError, UsageError
+from curate.runtime.commit import commit
+from curate.runtime.executors.base import Executor, Outcome, Task
+from curate.runtime.phases import Phase, described, needed, phases
+from curate.runtime.plan import Plan, existing_manifest
+from curate.stage import Stage
+from curate.storage import files
+from curate.storage import shard as shards
+from curate.storage.manifest import NAME, Manifest
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is, for whoever shows it. `rows` and `bytes` count within the phase."""
+
+    title: str
+    phase: str
+    done: int
+    tasks: int
+    rows: int
+    bytes: int
+    total_bytes: int
+    seconds: float
+
+
+@dataclass
+class Result:
+    """What a run came to."""
+
+    plan: Plan
+    manifest: Manifest
+    executed: int = 0
+    linked: int = 0
+    seconds: float = 0.0
+    warnings: list[str] = field(default_factory=list)
+
+
+def parse_errors(text: str) -> tuple[float, bool]:
+    """`--max-errors` as (number, whether it is a share): `10`, `0.5%` or `0.01`.
+
+    Raises UsageError for anything else.
+    """
+    try:
+        if text.endswith("%"):
+            return float(text[:-1]) / 100, True
+        value = float(text)
+    except ValueError:
+        raise UsageError(f"--max-errors '{text}': give a number such as 10, or a share such as 0.5%") from None
+    if value < 0:
+        raise UsageError(f"--max-errors {text}: cannot be negative")
+    return (value, True) if "." in text and value < 1 else (value, False)
+
+
+def is_finished(plan: Plan, stage: Stage, found: list[Phase]) -> bool:
+    """Whether the layer is there, whole, and made from exactly this."""
+    existing = existing_manifest(plan)
+    return existing is not None and existing.fingerprint == plan.fingerprint and not needed(plan, stage, found)
+
+
+def refresh(plan: Plan) -> None:
+    """Make a manifest that is older than its inputs new again, so that make sees it as made."""
+    path = plan.folder / NAME
+    inputs = [Path(source.path) / layer / NAME for source in plan.inputs for layer in source.layers]
+    newest = max((item.stat().st_mtime_ns for item in inputs), default=0)
+    newest = max([newest, *(_stamp(piece) for piece in plan.slices)])
+    if path.stat().st_mtime_ns < newest:
+        os.utime(path)
+
+
+def _stamp(value: Any) -> int:
+    if isinstance(value, dict):
+        return max(map(_stamp, value.values()), default=0)
+    if isinstance(value, list):
+        return max(map(_stamp, value), default=0)
+    return os.stat(value).st_mtime_ns if isinstance(value, str) and os.path.isabs(value) and os.path.exists(value) else 0
+
+
+def execute(
+    plan: Plan, stage: Stage, executor: Executor, max_errors: str, notify: Callable[[Progress], None]
+) -> Result:
+    """Run what is missing and commit.
+
+    Raises what went wrong as the error that carries its exit status; finished tasks stay finished.
+    """
+    started = time.monotonic()
+    config = stage.config.model_validate(plan.options)
+    found = phases(plan, stage, config)
+    with files.locked(plan.output.folder.parent):
+        if is_finished(plan, stage, found):
+            refresh(plan)
+            existing = existing_manifest(plan)
+            assert existing is not None
+            return Result(plan, existing, seconds=time.monotonic() - started)
+        _prepare_folder(plan)
+        run = _Run(plan, executor, parse_errors(max_errors), notify)
+        for phase, numbers in needed(plan, stage, found):
+            run.phase(phase, numbers)
+        run.check_share()
+        manifest = commit(plan, stage)
+        return Result(plan, manifest, run.executed, run.linked, time.monotonic() - started)
+
+
+def plan_path(plan: Plan) -> Path:
+    """Where the plan of a run lies while it runs."""
+    return plan.output.work("plan.json")
+
+
+def _prepare_folder(plan: Plan) -> None:
+    if plan.makes == "files":
+        (plan.folder / NAME).unlink(missing_ok=True)
+    files.remove_unfinished(plan.output.folder)
+    with files.replacing(plan_path(plan)) as aside:
+        aside.write_text(plan.dumps(), encoding="utf-8")
+
+
+class _Run:
+    def __init__(
+        self, plan: Plan, executor: Executor, allowed: tuple[float, bool], notify: Callable[[Progress], None]
+    ) -> None:
+        self._plan = plan
+        self._executor = executor
+        self._allowed, self._is_share = allowed
+        self._notify = notify
+        self.executed = 0
+        self.linked = 0
+        self._quarantined = 0
+        self._rows = 0
+
+    def phase(self, phase: Phase, numbers: list[int]) -> None:
+        """Run tasks of one phase; raises at its end for what failed, at once for too many errors."""
+        path = str(plan_path(self._plan))
+        tasks = [Task(path, phase.first + n, described(self._plan, phase, n)) for n in numbers]
+        failed: list[Outcome] = []
+        seen = {"rows": 0, "bytes": 0}
+        started = time.monotonic()
+        total = self._plan.bytes or self._plan.source_bytes
+        if phase.kind == "apply":
+            self._count_finished(phase, numbers)
+        outcomes = self._executor.run(tasks)
+        try:
+            for done, outcome in enumerate(outcomes, 1):
+                self.executed += 1
+                if outcome.status != "done":
+                    failed.append(outcome)
+                    continue
+                self._take(phase, outcome, seen)
+                elapsed = time.monotonic() - started
+                self._notify(
+                    Progress(
+                        self._plan.title, phase.name, done, len(tasks), seen["rows"], seen["bytes"], total, elapsed
+                    )
+                )
+        finally:
+            close = getattr(outcomes, "close", None)
+            if close:
+                close()
+        if failed:
+            _raise(self._plan, failed, len(tasks))
+
+    def _take(self, phase: Phase, outcome: Outcome, seen: dict[str, int]) -> None:
+        for name in seen:
+            seen[name] += outcome.result[name]
+        self.linked += outcome.result["linked"]
+        if phase.kind != "apply":
+            return
+        self._quarantined += outcome.result["quarantined"]
+        self._rows += outcome.result["rows"] + outcome.result["quarantined"]
+        if not self._is_share and self._quarantined > self._allowed:
+            self._too_many()
+
+    def _count_finished(self, phase: Phase, numbers: list[int]) -> None:
+        """What earlier runs of this generation finished counts too."""
+        missing = set(numbers)
+        for name in self._plan.output.shard_names():
+            footer = shards.read_footer(self._plan.output.shard(name))
+            number = int(name.split("-")[0]) if self._plan.makes == "corpus" else -1
+            if footer and number not in missing:
+                self._quarantined += footer["ledger"]["quarantined"]
+                self._rows += footer["ledger"]["in"]
+        if not self._is_share and self._quarantined > self._allowed:
+            self._too_many()
+
+    def check_share(self) -> None:
+        """A share is of all documents, so it is known only at the end."""
+        if self._is_share and self._quarantined > self._allowed * max(self._rows, 1):
+            self._too_many()
+
+    def _too_many(self) -> None:
+        allowed = f"{self._allowed:.3%}" if self._is_share else f"{self._allowed:.0f}"
+        share = f" of {self._rows}" if self._is_share else ""
+        raise DataError(
+            f"{self._plan.title}: {self._quarantined}{share} documents could not be used, more than --max-errors {allowed}; "
+            f"see {self._plan.output.rejects('x').parent}, mend the source, or continue with a higher --max-errors "
+            "(nothing that is finished is redone)"
+        )
+
+
+def _raise(plan: Plan, failed: list[Outcome], tasks: int) -> None:
+    first = failed[0]
+    kinds = {"usage": UsageError, "data": DataError}
+    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    if first.kind in kinds:
+        raise kinds[first.kind](f"{first.task.name}: {first.error}{more}")
+    names = ", ".join(outcome.task.name for outcome in failed[:5])
+    raise IncompleteError(
+        f"{plan.title}: {len(failed)} of {tasks} tasks failed: {names}{'' if len(failed) <= 5 else ', ...'}\n"
+        f"{first.error}\nWhat is finished is kept; the same command continues."
+    )
+
+
+def load_plan(path: str) -> Plan:
+    """Read a plan file. Raises UsageError when there is none."""
+    try:
+        return Plan.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no plan there; a plan exists only while its run is unfinished") from None
+    except (ValueError, TypeError, json.JSONDecodeError) as problem:
+        raise CurateError(f"{path}: not a plan: {problem}") from None

@@ -1,0 +1,340 @@
+"""One task: a plan, an index, and everything else found on disk. Runs in a worker."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import socket
+import time
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.errors import CurateError
+from curate.kernels import arrow
+from curate.kernels.digest import table_digest
+from curate.runtime import ledger, output
+from curate.runtime.fingerprint import digest
+from curate.runtime.phases import (
+    AFTER,
+    Phase,
+    model_path,
+    phases,
+    rows_path,
+    sample_size,
+    slice_shards,
+    task_phase,
+    work_name,
+)
+from curate.runtime.plan import RUNTIME_COLUMNS, Plan, renamed
+from curate.runtime.reader import Chosen, read_shard, sampled
+from curate.stage import Census, Settled, Stage
+from curate.storage import files, routed
+from curate.storage import shard as shards
+
+
+class Work:
+    """A plan as a worker holds it: the stage, its options, and the model once it has been prepared."""
+
+    def __init__(self, plan: Plan, stage: Stage) -> None:
+        self.plan = plan
+        self.stage = stage
+        self.config = stage.config.model_validate(plan.options)
+        self.phases = phases(plan, stage, self.config)
+        self._prepared: Any = None
+        self._ready = False
+
+    @property
+    def last(self) -> int:
+        return len(self.stage.before) - 1
+
+    def prepared(self) -> Any:
+        """The settled model of the last census, passed through `prepare`, once a process."""
+        if not self._ready:
+            model = read_model(self.plan, self.stage, self.last) if self.stage.before else None
+            self._prepared = self.stage.prepare(model, self.config) if self.stage.prepare else model
+            self._ready = True
+        return self._prepared
+
+    def mine(self, census: int, shard: int) -> pa.Table | None:
+        """One shard's rows of a census; None when there is no such census or it left no rows."""
+        path = rows_path(self.plan, census)
+        if census < 0 or not path.exists():
+            return None
+        return pa.concat_tables(routed.read(path, shard)).drop_columns(["shard"])
+
+
+def read_model(plan: Plan, stage: Stage, census: int) -> pa.Table:
+    """The model that a census settled on."""
+    return shards.read(model_path(plan, stage, census))
+
+
+def run_task(work: Work, index: int) -> dict[str, Any]:
+    """Run one task to its finished file; gives the documents, bytes and quarantined of it, and seconds."""
+    started = time.monotonic()
+    phase, number = task_phase(work.phases, index)
+    functions = {"count": _count, "survey": _survey, "link": _link, "settle": _settle, "apply": _apply}
+    result = {"rows": 0, "bytes": 0, "quarantined": 0, "linked": False, **functions[phase.kind](work, phase, number)}
+    result["seconds"] = time.monotonic() - started
+    _record(work.plan, phase, number, result)
+    return result
+
+
+def _census(work: Work, phase: Phase) -> Census:
+    census = work.stage.after if phase.census == AFTER else work.stage.before[phase.census]
+    assert census is not None
+    return census
+
+
+def _needs(work: Work, census: Census) -> list[str]:
+    return list((census.needs or work.stage.needs)(work.config))
+
+
+# --- counting and surveys ------------------------------------------------------------------------
+
+
+def _count(work: Work, phase: Phase, number: int) -> dict[str, Any]:
+    start, end = work.plan.runs[number]
+    counts = [read_shard(work.plan, i, ()).table.num_rows for i in range(start, end)]
+    shards.write(work.plan.output.work(work_name("count", 0, number)), pa.table({"rows": counts}), {})
+    return {}
+
+
+def _survey(work: Work, phase: Phase, number: int) -> dict[str, Any]:
+    path = work.plan.output.work(work_name("survey", phase.census, number))
+    seen = {"rows": 0, "bytes": 0, ledger.WHERE_FALSE: 0, ledger.WHERE_NULL: 0}
+    if phase.census == AFTER and work.plan.makes == "corpus":
+        tables = _survey_new(work, number, seen)
+    elif not work.plan.shards and work.plan.slices:
+        tables = _survey_slice(work, phase, number)
+    else:
+        tables = _survey_shards(work, phase, number, seen)
+    routed.write(path, (_routed(work.plan, table) for table in tables), seen)
+    return {"rows": seen["rows"], "bytes": seen["bytes"]}
+
+
+def _survey_slice(work: Work, phase: Phase, number: int) -> Iterator[pa.Table]:
+    mine = work.mine(phase.census - 1, number)
+    yield _census(work, phase).survey(work.plan.slices[number], mine, work.config)
+
+
+def _survey_shards(work: Work, phase: Phase, number: int, seen: dict[str, int]) -> Iterator[pa.Table]:
+    census = _census(work, phase)
+    size = sample_size(work.stage, work.config, phase.census)
+    needs = [*_needs(work, census), *(["id"] if size is not None else [])]
+    if phase.census == AFTER:
+        needs = [name for name in needs if name not in added_names(work)]
+    population = _population(work) if size is not None else 0
+    start, end = work.plan.runs[number]
+    for index in range(start, end):
+        chosen = read_shard(work.plan, index, needs)
+        seen["rows"] += chosen.rows
+        seen["bytes"] += work.plan.shards[index]["bytes"]
+        seen[ledger.WHERE_FALSE] += chosen.false
+        seen[ledger.WHERE_NULL] += chosen.null
+        table = chosen.table
+        if size is not None:
+            table = sampled(table, work.config.seed, size, population)  # type: ignore[attr-defined]
+        if phase.census == AFTER:
+            yield census.survey(_with_added(work, index, chosen), None, work.config)
+        else:
+            yield census.survey(table, work.mine(phase.census - 1, index), work.config)
+
+
+def _survey_new(work: Work, number: int, seen: dict[str, int]) -> Iterator[pa.Table]:
+    census = _census(work, Phase("survey", AFTER, 0, 0))
+    for row, name in enumerate(slice_shards(work.plan)[number]):
+        table = output.new_shard(work.plan, name)
+        seen["rows"] += table.num_rows
+        yield census.survey(output.with_marks(table, number, row), None, work.config)
+
+
+def added_names(work: Work) -> set[str]:
+    """The columns that the stage adds, under the layer's name."""
+    assert work.stage.adds is not None
+    return {renamed(work.stage, work.plan.layer, name) for name in work.stage.adds(work.config).names}
+
+
+def _with_added(work: Work, index: int, chosen: Chosen) -> pa.Table:
+    """A shard's columns and those just made for it, under the stage's own names."""
+    assert work.stage.adds is not None
+    made = shards.read(work.plan.output.shard(work.plan.shards[index]["name"]))
+    if chosen.keep is not None:
+        made = made.filter(pa.array(chosen.keep))
+    table = chosen.table
+    for name in work.stage.adds(work.config).names:
+        table = table.append_column(name, made[renamed(work.stage, work.plan.layer, name)])
+    return table
+
+
+def _population(work: Work) -> int:
+    if work.plan.where is None:
+        return work.plan.rows
+    paths = (work.plan.output.work(work_name("count", 0, i)) for i in range(len(work.plan.runs)))
+    return sum(sum(pq.read_table(path)["rows"].to_pylist()) for path in paths)
+
+
+def _routed(plan: Plan, table: pa.Table) -> tuple[np.ndarray, pa.Table]:
+    if "part" not in table.column_names:
+        return np.zeros(table.num_rows, dtype=np.int64), table
+    keys = arrow.numbers(table["part"]).astype(np.uint64)
+    parts = (keys * np.uint64(plan.parts)) >> np.uint64(32)
+    return parts.astype(np.int64), table.drop_columns(["part"])
+
+
+# --- links and settling ---------------------------------------------------------------------------
+
+
+def _surveys(work: Work, census: int, part: int | None) -> Iterator[pa.Table]:
+    surveys = next((p.tasks for p in work.phases if p.kind == "survey" and p.census == census), 0)
+    for number in range(surveys):
+        yield from routed.read(work.plan.output.work(work_name("survey", census, number)), part)
+
+
+def _link(work: Work, phase: Phase, number: int) -> dict[str, Any]:
+    census = _census(work, phase)
+    assert census.link is not None
+    table = census.link(_surveys(work, phase.census, number), number, work.config)
+    path = work.plan.output.work(work_name("link", phase.census, number))
+    routed.write(path, iter([(np.zeros(table.num_rows, dtype=np.int64), table)]), {})
+    return {}
+
+
+def _settle(work: Work, phase: Phase, number: int) -> dict[str, Any]:
+    census = _census(work, phase)
+    links = next((p.tasks for p in work.phases if p.kind == "link" and p.census == phase.census), 0)
+    tables = _surveys(work, phase.census, None)
+    if links:
+        paths = (work.plan.output.work(work_name("link", phase.census, i)) for i in range(links))
+        tables = (table for path in paths for table in routed.read(path))
+    settled: Settled = census.settle(tables, work.config)
+    if settled.rows is not None:
+        _write_rows(work, phase.census, settled)
+    footer = {"rows": settled.rows is not None, "removed": dict(settled.removed), "where": _refused(work, phase.census)}
+    footer["digest"] = table_digest(settled.model)
+    shards.write(model_path(work.plan, work.stage, phase.census), settled.model, footer)
+    return {}
+
+
+def _write_rows(work: Work, census: int, settled: Settled) -> None:
+    assert settled.rows is not None
+    table = pa.concat_tables(settled.rows).combine_chunks()
+    order = np.lexsort((arrow.numbers(table["row"]), arrow.numbers(table["shard"])))
+    table = table.take(pa.array(order))
+    keys = arrow.numbers(table["shard"]).astype(np.int64)
+    routed.write(rows_path(work.plan, census), iter([(keys, table)]), {})
+
+
+def _refused(work: Work, census: int) -> dict[str, int]:
+    """What `--where` refused, as the surveys of a census saw it."""
+    counts = {ledger.WHERE_FALSE: 0, ledger.WHERE_NULL: 0}
+    surveys = next((p.tasks for p in work.phases if p.kind == "survey" and p.census == census), 0)
+    for number in range(surveys):
+        footer = shards.read_footer(work.plan.output.work(work_name("survey", census, number)))
+        for name in counts:
+            counts[name] += footer[name] if footer else 0
+    return counts
+
+
+# --- apply ----------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4)
+def _model_digest(path: str, stamp: float) -> str:
+    footer = shards.read_footer(Path(path))
+    return footer["digest"] if footer else ""
+
+
+def cause(work: Work, number: int, mine: pa.Table | None) -> str:
+    """What the result of an `apply` hangs on: the plan's cause for it, the model, and its rows of the census."""
+    model = ""
+    if work.stage.before:
+        path = model_path(work.plan, work.stage, work.last)
+        model = _model_digest(str(path), path.stat().st_mtime)
+    rows = table_digest(mine) if mine is not None else ""
+    return digest([work.plan.causes[number], model, rows])[:32]
+
+
+def _apply(work: Work, phase: Phase, number: int) -> dict[str, Any]:
+    if work.plan.makes == "files":
+        return _send_out(work, number)
+    mine = work.mine(work.last, number)
+    why = cause(work, number, mine) if "part" not in (work.plan.slices or [{}])[0] else f"{work.plan.fingerprint}"
+    if (linked := output.link_previous(work.plan, number, why)) is not None:
+        return linked
+    if work.plan.makes == "layer":
+        return _annotate(work, number, mine, why)
+    return _make_slice(work, number, mine, why)
+
+
+def _annotate(work: Work, number: int, mine: pa.Table | None, why: str) -> dict[str, Any]:
+    chosen = read_shard(work.plan, number, work.stage.needs(work.config))
+    applied = output.applied(work.stage.apply(chosen.table, mine, work.prepared(), work.config))
+    name = work.plan.shards[number]["name"]
+    quarantined = output.write_layer_shard(work.plan, work.stage, work.config, name, chosen, applied, why)
+    return {"rows": chosen.rows, "bytes": work.plan.shards[number]["bytes"], "quarantined": quarantined}
+
+
+def _slice_tables(work: Work, number: int, refused: dict[str, int], columns: tuple[str, ...]) -> Iterator[pa.Table]:
+    piece = work.plan.slices[number]
+    if "part" in piece:
+        yield from _surveys(work, work.last, piece["part"])
+    for index in piece.get("shards", ()):
+        chosen = read_shard(work.plan, index, columns)
+        refused[ledger.WHERE_FALSE] += chosen.false
+        refused[ledger.WHERE_NULL] += chosen.null
+        yield chosen.table
+
+
+def _make_slice(work: Work, number: int, mine: pa.Table | None, why: str) -> dict[str, Any]:
+    refused = {ledger.WHERE_FALSE: 0, ledger.WHERE_NULL: 0}
+    tables = _slice_tables(work, number, refused, ("*",))
+    pieces = work.stage.apply(work.plan.slices[number], tables, mine, work.prepared(), work.config)
+    return output.SliceWriter(work.plan, work.stage, work.config, number, why).write(pieces, refused)
+
+
+def _send_out(work: Work, number: int) -> dict[str, Any]:
+    assert work.stage.suffix is not None
+    refused = {ledger.WHERE_FALSE: 0, ledger.WHERE_NULL: 0}
+    tables = _slice_tables(work, number, refused, work.stage.needs(work.config))
+    bare = (table.drop_columns(list(RUNTIME_COLUMNS)) for table in tables)
+    name = f"{number:05}{work.stage.suffix(work.config)}"
+    target = Path(work.plan.target) / name
+    with files.replacing(target) as aside:
+        rows = work.stage.apply(bare, str(aside), work.prepared(), work.config)
+    size = target.stat().st_size
+    read = rows + sum(refused.values())
+    expected = sum(work.plan.shards[i]["rows"] for i in work.plan.slices[number]["shards"])
+    if read != expected:
+        raise CurateError(f"{target}: {read} documents of {expected} were accounted for; please report this")
+    with open(target, "rb") as file:
+        value = hashlib.file_digest(file, "sha256").hexdigest()[:32]
+    mark = {
+        "file": name,
+        "rows": rows,
+        "size": size,
+        "digest": value,
+        "cause": work.plan.causes[number],
+        "ledger": ledger.entry(read, rows, refused),
+    }
+    files.write_json(work.plan.output.mark(f"{number:05}"), mark)
+    return {"rows": rows, "bytes": sum(work.plan.shards[i]["bytes"] for i in work.plan.slices[number]["shards"])}
+
+
+def _record(plan: Plan, phase: Phase, number: int, result: dict[str, Any]) -> None:
+    """Append one line to the layer's record: for people and `status`, never read by a plan."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    line = {"task": f"{phase.name} {number}", "host": socket.gethostname(), "process": os.getpid(), "peak_bytes": peak}
+    path = plan.output.record("tasks.jsonl")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps({**line, **result, "ended": time.time()}) + "\n")
+
+

@@ -1,0 +1,88 @@
+"""Working files whose rows are grouped by a key, so that one key's rows are read without the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.storage import files
+from curate.storage.shard import value_bytes
+
+FLUSH_BYTES = 64 << 20
+
+
+class RoutedWriter:
+    """Collects tables and writes them in pieces of about 64 MiB, each sorted by key, a row group a key.
+
+    Rows of one key keep the order in which they were added.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._waiting: list[tuple[np.ndarray, pa.Table]] = []
+        self._size = 0
+        self._groups: dict[int, list[int]] = {}
+        self._written = 0
+        self._writer: pq.ParquetWriter | None = None
+
+    def add(self, keys: np.ndarray, table: pa.Table) -> None:
+        """Add rows; keys: integers, shape (rows,)."""
+        self._waiting.append((keys, table))
+        self._size += value_bytes(table)
+        if self._size > FLUSH_BYTES:
+            self._flush()
+
+    def close(self, footer: dict[str, Any]) -> None:
+        """Write what is left and the footer, to which the groups of each key are added."""
+        self._flush()
+        if self._writer is None:
+            raise ValueError(f"{self._path}: nothing was added, not even an empty table")
+        whole = {**footer, "groups": {str(key): groups for key, groups in sorted(self._groups.items())}}
+        self._writer.add_key_value_metadata({"curate": json.dumps(whole, sort_keys=True)})
+        self._writer.close()
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        table = pa.concat_tables([table for _, table in self._waiting]).combine_chunks()
+        keys = np.concatenate([keys for keys, _ in self._waiting])
+        self._waiting, self._size = [], 0
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(
+                self._path, table.schema, compression="zstd", compression_level=1, use_dictionary=False
+            )
+        if len(keys) and keys.min() != keys.max():
+            order = np.argsort(keys, kind="stable")
+            table, keys = table.take(pa.array(order)), keys[order]
+        starts = np.flatnonzero(np.diff(keys, prepend=keys[:1] - 1)) if len(keys) else []
+        ends = [*starts[1:], len(keys)]
+        for start, end in zip(starts, ends, strict=True):
+            self._writer.write_table(table.slice(start, end - start), row_group_size=end - start)
+            self._groups.setdefault(int(keys[start]), []).append(self._written)
+            self._written += 1
+
+
+def write(path: Path, tables: Iterator[tuple[np.ndarray, pa.Table]], footer: dict[str, Any]) -> None:
+    """Write tables grouped by key, whole or not at all."""
+    with files.replacing(path) as aside:
+        writer = RoutedWriter(aside)
+        for keys, table in tables:
+            writer.add(keys, table)
+        writer.close(footer)
+
+
+def read(path: Path, key: int | None = None) -> Iterator[pa.Table]:
+    """The tables of one key, or of all, in the order written; at least one, perhaps empty."""
+    with pq.ParquetFile(path) as file:
+        footer = json.loads(file.metadata.metadata[b"curate"])
+        groups = range(file.num_row_groups) if key is None else footer["groups"].get(str(key), [])
+        for group in groups:
+            yield file.read_row_group(group, use_threads=False).replace_schema_metadata(None)
+        if not groups:
+            yield file.schema_arrow.remove_metadata().empty_table()
