@@ -45,7 +45,7 @@ def encode_all(code_points, out):
     return at
 
 
-def values(table):
+def values(table: unicode.Table) -> np.ndarray:
     out = np.zeros(len(CHARACTERS), dtype=table.leaves.dtype)
     every_value(table.pages, table.leaves, out)
     return out
