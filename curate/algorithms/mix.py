@@ -1,0 +1,275 @@
+"""Choosing the documents of a mixture, and putting their copies in their places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.algorithms import mix_budget
+from curate.errors import UsageError
+from curate.kernels import arrow, hashing
+from curate.kernels import mix as kernels
+
+_ROWS = 1 << 20
+_PLAIN = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_integer,
+    pa.types.is_boolean,
+    pa.types.is_dictionary,
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a mixture asks for.
+
+    weights: by group; None is by size and temperature. budget: None takes everything once. unit: "documents" or
+    "tokens". score: the column that `key` came from, or None.
+    """
+
+    weights: dict[str, float] | None
+    temperature: float
+    budget: int | None
+    unit: str
+    max_epochs: float
+    by: str | None
+    score: str | None
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Every document that may be chosen; all arrays have shape (documents,).
+
+    names: groups in order. group: int32 into names. key: uint64, the greatest of a group is chosen first.
+    tokens, row: int32. shard: int32.
+    """
+
+    names: list[str]
+    group: np.ndarray
+    key: np.ndarray
+    tokens: np.ndarray
+    shard: np.ndarray
+    row: np.ndarray
+
+
+def document_hashes(table: pa.Table, names: Sequence[str], seed: int) -> np.ndarray:
+    """uint64 of (seed, corpus name, id) for each row; columns `id` and `corpus` (an index into names)."""
+    ids = arrow.strings(table["id"])
+    origins = arrow.strings(pa.array(names, pa.string()))
+    out = np.empty(len(ids), dtype=np.uint64)
+    salts = np.empty(len(origins), dtype=np.uint64)
+    hashing.hash_strings(ids.offsets, ids.data, np.uint64(seed), out)
+    hashing.hash_strings(origins.offsets, origins.data, np.uint64(0), salts)
+    kernels.salted(out, arrow.numbers(table["corpus"]), salts, out)
+    return out
+
+
+def choice_keys(hashes: np.ndarray, scores: np.ndarray | None, temperature: float) -> np.ndarray:
+    """uint64 keys, the greatest first: by chance; by Gumbel noise on scores; or, at temperature 0, by score alone.
+
+    At temperature 0 scores count as float32 and equal ones are in an order by chance.
+    """
+    chance = np.empty_like(hashes)
+    kernels.choice_hashes(hashes, chance)
+    if scores is None:
+        return chance
+    if temperature == 0:
+        high = _ordered(scores.astype(np.float32) + np.float32(0)).astype(np.uint64)
+        return (high << np.uint64(32)) | (chance >> np.uint64(32))
+    noisy = np.empty(len(hashes), dtype=np.float64)
+    kernels.gumbel(chance, scores.astype(np.float64), temperature, noisy)
+    return _ordered(noisy)
+
+
+def _ordered(values: np.ndarray) -> np.ndarray:
+    """Unsigned integers in the order of floats (IEEE 754 totalOrder; no NaN here)."""
+    bits = values.view(np.uint64 if values.dtype == np.float64 else np.uint32)
+    top = bits.dtype.type(1) << bits.dtype.type(bits.dtype.itemsize * 8 - 1)
+    return np.where(bits & top, ~bits, bits | top)
+
+
+def groups(table: pa.Table, names: Sequence[str], by: str | None) -> pa.Array:
+    """The group of each row as a string: its corpus, or its value of a column (null where that is null)."""
+    if by is None:
+        return pa.DictionaryArray.from_arrays(arrow.combined(table["corpus"]), pa.array(names, pa.string())).cast(
+            pa.string()
+        )
+    column = arrow.combined(table[by])
+    if not any(test(column.type) for test in _PLAIN):
+        raise UsageError(f"--by {by}: the column is {column.type}; group by strings, whole numbers or true and false")
+    return column.cast(pa.string())
+
+
+def usable_scores(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """Scores as float64, and which of them are there and numbers."""
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        raise UsageError(f"--score: the column is {column.type}; name a column of numbers")
+    values = arrow.numbers(column.cast(pa.float64()))
+    return values, arrow.validity(column) & ~np.isnan(values)
+
+
+def pool(tables: Iterable[pa.Table], recipe: Recipe) -> tuple[Pool, dict[str, int]]:
+    """Gather surveys into one pool, less the documents that have no group or score, which are counted by reason.
+
+    24 bytes a document, and 8 more while the pieces are put together. Raises UsageError for a corpus without one score.
+    """
+    known: dict[str, int] = {}
+    unscored: set[str | None] = set()
+    pieces: dict[str, list[np.ndarray]] = {name: [] for name in ("group", "key", "tokens", "shard", "row")}
+    removed: dict[str, int] = {}
+    for table in tables:
+        named, scored = pc.is_valid(table["group"]), pc.is_valid(table["key"])
+        _count(removed, f"null {recipe.by}", pc.invert(named))
+        _count(removed, f"null {recipe.score}", pc.and_(named, pc.invert(scored)))
+        unscored.update(table["group"].filter(pc.invert(scored)).unique().to_pylist())
+        table = table.filter(pc.and_(named, scored))
+        encoded = arrow.combined(table["group"]).dictionary_encode()
+        codes = np.array(
+            [known.setdefault(name, len(known)) for name in encoded.dictionary.to_pylist()], dtype=np.int32
+        )
+        pieces["group"].append(codes[arrow.numbers(encoded.indices)])
+        pieces["key"].append(arrow.numbers(table["key"]))
+        for name in ("tokens", "shard", "row"):
+            pieces[name].append(arrow.numbers(table[name]).astype(np.int32))
+    if recipe.by is None and (lacking := sorted(unscored - set(known))):
+        raise UsageError(
+            f"--score {recipe.score}: no document of '{lacking[0]}' has one; score that corpus first, or mix without"
+        )
+    joined = {name: _joined(pieces.pop(name), np.uint64 if name == "key" else np.int32) for name in list(pieces)}
+    names = sorted(known)
+    rank = np.empty(len(names), dtype=np.int32)
+    rank[[known[name] for name in names]] = np.arange(len(names), dtype=np.int32)
+    joined["group"] = rank[joined["group"]]
+    return Pool(names, **joined), removed
+
+
+def _count(removed: dict[str, int], reason: str, mask: pa.ChunkedArray) -> None:
+    if count := pc.sum(mask).as_py():
+        removed[reason] = removed.get(reason, 0) + count
+
+
+def _joined(pieces: list[np.ndarray], kind: type) -> np.ndarray:
+    return np.concatenate(pieces) if pieces else np.empty(0, dtype=kind)
+
+
+def choose(pool: Pool, recipe: Recipe) -> tuple[np.ndarray, dict[str, list]]:
+    """How often each document is drawn, int32 of shape (documents,), and what that makes of each group.
+
+    A group's amount is so many whole epochs, in which each document is drawn once, and the rest from
+    the documents of greatest key. With the pool at most 64 bytes a document, when all are of one group.
+    Raises UsageError for weights of unknown groups.
+    """
+    count = len(pool.names)
+    documents = np.bincount(pool.group, minlength=count)
+    tokens = np.bincount(pool.group, weights=pool.tokens, minlength=count).astype(np.int64)
+    units = [int(size) for size in (documents if recipe.unit == "documents" else tokens)]
+    weights = _weights(recipe, pool.names, units)
+    if recipe.budget is None:
+        wanted = requested = units
+    else:
+        requested = [round(share * recipe.budget) for share in mix_budget.shares(weights)]
+        wanted = mix_budget.allocate(weights, [int(recipe.max_epochs * size) for size in units], recipe.budget)
+    draws = _draw(pool, documents, units, wanted, recipe.unit == "tokens")
+    drawn_documents = np.bincount(pool.group, weights=draws, minlength=count).astype(np.int64)
+    drawn_tokens = np.bincount(pool.group, weights=draws.astype(np.int64) * pool.tokens, minlength=count).astype(
+        np.int64
+    )
+    achieved = drawn_documents if recipe.unit == "documents" else drawn_tokens
+    return draws, {
+        "group": pool.names,
+        "documents": documents,
+        "tokens": tokens,
+        "requested_share": mix_budget.shares(weights),
+        "requested": requested,
+        "achieved_share": mix_budget.shares(achieved.tolist()),
+        "achieved": achieved,
+        "achieved_documents": drawn_documents,
+        "achieved_tokens": drawn_tokens,
+        "epochs": [have / size if size else 0.0 for have, size in zip(achieved.tolist(), units, strict=True)],
+    }
+
+
+def _weights(recipe: Recipe, names: list[str], units: list[int]) -> list[float]:
+    if recipe.weights is None:
+        return mix_budget.tempered(units, recipe.temperature)
+    for name in recipe.weights:
+        if name not in names:
+            raise UsageError(
+                f"--weights {name}: no document is of that group{f' of {recipe.by}' if recipe.by else ''}; "
+                f"there are: {', '.join(names[:20])}{' ...' if len(names) > 20 else ''}"
+            )
+    return [recipe.weights.get(name, 0.0) for name in names]
+
+
+def _draw(pool: Pool, documents: np.ndarray, units: list[int], wanted: list[int], by_tokens: bool) -> np.ndarray:
+    """Whole epochs for all, then the first documents of each group in the order of keys."""
+    draws = np.zeros(len(pool.group), dtype=np.int32)
+    order = np.argsort(pool.group, kind="stable")
+    ends = np.cumsum(documents)
+    goals, reached, following, boundary = [], [], [], []
+    for group, end in enumerate(ends):
+        members = order[end - documents[group] : end]
+        epochs, rest = divmod(wanted[group], units[group]) if units[group] else (0, 0)
+        draws[members] = epochs
+        ranked = members[np.argsort(~pool.key[members], kind="stable")] if rest else members[:0]
+        total = np.cumsum(pool.tokens[ranked], dtype=np.int64) if by_tokens else np.arange(1, len(ranked) + 1)
+        whole = int(np.searchsorted(total, rest, side="right"))
+        boundary.append(int(ranked[whole]) if whole < len(ranked) else -1)
+        goals.append(rest)
+        reached.append(int(total[whole - 1]) if whole else 0)
+        following.append(int(total[whole]) - reached[-1] if whole < len(ranked) else 0)
+        draws[ranked[:whole]] += 1
+    for document, more in zip(boundary, mix_budget.nearest(goals, reached, following), strict=True):
+        if more:
+            draws[document] += 1
+    return draws
+
+
+def chosen_rows(pool: Pool, draws: np.ndarray) -> Iterator[pa.Table]:
+    """Tables of `shard`, `row` and `draws` of the documents drawn at least once, a million rows at a time."""
+    chosen = np.flatnonzero(draws)
+    for start in range(0, len(chosen), _ROWS):
+        rows = chosen[start : start + _ROWS]
+        yield pa.table({"shard": pool.shard[rows], "row": pool.row[rows].astype(np.int64), "draws": draws[rows]})
+
+
+def copies(table: pa.Table, chosen: pa.Table, names: Sequence[str], seed: int) -> pa.Table:
+    """A row for each draw of the documents chosen, with where it came from and its place in the new corpus.
+
+    table: all columns, `row` ascending. chosen: what `chosen_rows` says of this shard. Columns `origin`, `origin_id`, `draw` and
+    `order` (uint64) and `part` (its high half) are added; `id` becomes `origin/id`, or `origin#draw/id` for
+    further copies, which is unique as names of corpora hold neither mark.
+    """
+    draws = arrow.numbers(chosen["draws"])
+    position = np.searchsorted(arrow.numbers(table["row"]), arrow.numbers(chosen["row"]))
+    repeated = np.repeat(position, draws)
+    draw = (np.arange(len(repeated)) - np.repeat(np.cumsum(draws) - draws, draws)).astype(np.int32)
+    order = np.empty(len(repeated), dtype=np.uint64)
+    kernels.shuffle_hashes(document_hashes(table, names, seed)[repeated], draw, order)
+    kept = table.take(pa.array(repeated))
+    origin = groups(kept, names, None)
+    origin_id = arrow.combined(kept["id"])
+    again = pc.binary_join_element_wise(origin, pa.array(draw).cast(pa.string()), "#")
+    prefix = pc.if_else(pa.array(draw > 0), again, origin)
+    added = {
+        "id": pc.binary_join_element_wise(prefix, origin_id, "/"),
+        "origin": origin,
+        "origin_id": origin_id,
+        "draw": pa.array(draw),
+        "order": pa.array(order),
+        "part": pa.array((order >> np.uint64(32)).astype(np.uint32)),
+    }
+    others = {name: kept[name] for name in kept.column_names if name not in added}
+    return pa.table({"id": added.pop("id"), **others, **added})
+
+
+def shuffled(tables: Iterable[pa.Table]) -> pa.Table:
+    """One part in its order, without the column `order`; equal places keep the order of the inputs."""
+    table = pa.concat_tables(tables).combine_chunks()
+    places = np.argsort(arrow.numbers(table["order"]), kind="stable")
+    return table.drop_columns("order").take(pa.array(places))

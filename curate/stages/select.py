@@ -1,0 +1,33 @@
+"""Choose documents by an expression over columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from curate.stage import Applied, InputShard, Stage, StageConfig
+
+
+class SelectConfig(StageConfig):
+    """Write the documents that --where chooses as a new corpus, with their scores and labels."""
+
+
+def slices(inputs: list[InputShard], config: SelectConfig, shard_bytes: int) -> list[dict]:
+    from curate.algorithms.runs import runs
+
+    return runs(inputs, shard_bytes)
+
+
+def apply(slice_: dict, tables: Iterator, mine, prepared, config: SelectConfig) -> Iterator[Applied]:
+    for table in tables:
+        yield Applied(table)
+
+
+STAGE = Stage(
+    name="select",
+    revision=1,
+    config=SelectConfig,
+    takes="corpus",
+    makes="corpus",
+    slices=slices,
+    apply=apply,
+)
