@@ -29,3 +29,24 @@ def run(plan: str, index: int) -> dict[str, Any]:
     from curate.runtime.task import run_task
 
     return run_task(work(plan), index)
+
+
+def runnable(plan: str, share: str) -> list[int]:
+    """Every N-th unfinished task of the first phase that has any, from the K-th on, for a share `K/N`.
+
+    Raises UsageError for a share that is not 0 <= K < N.
+    """
+    from curate.runtime.phases import needed
+
+    try:
+        first, every = (int(part) for part in share.split("/"))
+    except ValueError:
+        first, every = -1, 0
+    if not 0 <= first < every:
+        raise UsageError(f"--slice '{share}': give K/N with K from 0 to N - 1, such as 3/64")
+    here = work(plan)
+    todo = needed(here.plan, here.stage, here.phases)
+    if not todo:
+        return []
+    phase, numbers = todo[0]
+    return [phase.first + number for number in numbers if number % every == first]

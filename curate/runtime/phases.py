@@ -139,7 +139,7 @@ def task_phase(found: list[Phase], index: int) -> tuple[Phase, int]:
 
 def described(plan: Plan, phase: Phase, number: int) -> str:
     """A task's name for people."""
-    name = f"{plan.title}: {phase.name} {number + 1} of {phase.tasks}"
+    name = f"{plan.title}: {phase.name}, task {number + 1} of {phase.tasks}"
     if phase.kind == "apply" and plan.makes == "layer":
         name += f" ({plan.shards[number]['name']})"
     return name

@@ -123,8 +123,14 @@ def sampled(table: pa.Table, seed: int, size: int, population: int) -> pa.Table:
     """The rows whose hash of (seed, id) is below size / population of its range."""
     if size >= population:
         return table
-    ids = arrow.strings(table["id"])
-    hashes = np.empty(len(ids), dtype=np.uint64)
-    hashing.hash_strings(ids.offsets, ids.data, np.uint64(seed), hashes)
+    hashes = hashed_ids(table["id"], seed)
     bound = np.uint64(min(size * (1 << 64) // population, (1 << 64) - 1))
     return table.filter(pa.array(hashes < bound))
+
+
+def hashed_ids(ids: pa.Array | pa.ChunkedArray, seed: int) -> np.ndarray:
+    """The 64-bit hash of (seed, id) by which documents are sampled: uint64, shape (n,)."""
+    values = arrow.strings(ids)
+    hashes = np.empty(len(values), dtype=np.uint64)
+    hashing.hash_strings(values.offsets, values.data, np.uint64(seed), hashes)
+    return hashes

@@ -60,9 +60,8 @@ class RoutedWriter:
         if len(keys) and keys.min() != keys.max():
             order = np.argsort(keys, kind="stable")
             table, keys = table.take(pa.array(order)), keys[order]
-        starts = np.flatnonzero(np.diff(keys, prepend=keys[:1] - 1)) if len(keys) else []
-        ends = [*starts[1:], len(keys)]
-        for start, end in zip(starts, ends, strict=True):
+        starts = np.flatnonzero(np.diff(keys, prepend=keys[:1] - 1))
+        for start, end in zip(starts, np.append(starts[1:], len(keys)), strict=False):
             self._writer.write_table(table.slice(start, end - start), row_group_size=end - start)
             self._groups.setdefault(int(keys[start]), []).append(self._written)
             self._written += 1

@@ -11,6 +11,7 @@ A worker is told {"plan": path, "index": number} and tells the fields of an Outc
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import faulthandler
 import gc
@@ -43,8 +44,8 @@ def main(descriptor: int, function: str) -> None:
     except CurateError as problem:
         control.send({"error": str(problem)})
         return
-    except Exception:
-        control.send({"error": traceback.format_exc()})
+    except Exception:  # noqa: BLE001 - the coordinator shows it
+        control.send({"error": f"workers cannot start\n{traceback.format_exc()}"})
         return
     control.send({"ready": True})
     _Server(control, function).serve()
@@ -58,7 +59,8 @@ def _warm_up(function: str) -> None:
     import curate.kernels
 
     for module in pkgutil.iter_modules(curate.kernels.__path__):
-        importlib.import_module(f"curate.kernels.{module.name}")
+        with contextlib.suppress(Exception):  # a task that needs it gets the error, with its traceback
+            importlib.import_module(f"curate.kernels.{module.name}")
     _compile_one()
     load(function)
     gc.collect()
@@ -121,7 +123,7 @@ class _Server:
             self._deaths.close()
             self._bell.close()
             _work(Channel(end), self._function, parent)
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - a worker must never return into the forkserver's loop
             traceback.print_exc()
             os._exit(1)
         finally:

@@ -227,7 +227,9 @@ class _Pool:
             outcomes += self._bury(key, "vanished with the process it was forked from")
         self.end()
         if not self._ready:
-            raise CurateError(f"workers cannot start: the process they are forked from {_how(self._process.returncode)}")
+            raise CurateError(
+                f"workers cannot start: the process they are forked from {_how(self._process.returncode)}"
+            )
         return outcomes
 
     def _bury(self, key: int, how: str) -> list[Outcome]:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from curate.errors import CurateError, UsageError
 from curate.runtime.executors.base import ENVIRONMENT, Outcome, Task, attempt, load, single_arrow_threads
 
 _PATIENCE_SECONDS = 2.0
 
+# No reports to its makers, and none of its messages about workers on our standard output: outcomes tell of them.
+_SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
+
 
 class RayExecutor:
     """Ray schedules, places and retries; the files that plans name must be visible to all its nodes."""
 
     def __init__(self, workers: int, function: str):
+        os.environ.update(_SETTINGS)
         try:
-            import ray
+            self._ray: Any = importlib.import_module("ray")
         except ImportError:
             raise UsageError("executor: ray is not installed; pip install 'curate[ray]'") from None
-        self._ray = ray
         self._workers = workers
         self._function = function
 
@@ -55,7 +60,6 @@ class RayExecutor:
     def _connect(self) -> None:
         if self._ray.is_initialized():
             return
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         mine = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": self._workers, "include_dashboard": False}
         self._ray.init(
             log_to_driver=False,

@@ -1,0 +1,142 @@
+"""`curate run`: the steps of a run file, one after another."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from curate.cli.printing import Reporter, emit_json
+from curate.cli.running import (
+    Execution,
+    Session,
+    StepOptions,
+    closing,
+    explain,
+    explain_lines,
+    planned,
+    result_json,
+    run_step,
+    session,
+    validated,
+)
+from curate.errors import UsageError
+from curate.stage import Stage, StageConfig
+from curate.stages import stages
+
+if TYPE_CHECKING:
+    from curate.runtime.runfile import RunFile, Step
+
+
+def add(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run", rich_help_panel="look")(run)
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE.yaml", help="The run file.")],
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME.OPTION=VALUE", help="Change an option of a step.")] = None,
+    executor: Annotated[str | None, typer.Option(help="What runs the tasks: inline, local or ray.")] = None,
+    workers: Annotated[int | None, typer.Option(help="How many tasks run at once; 0 is one for each processor.")] = None,
+    max_errors: Annotated[str | None, typer.Option(help="How many documents may be unusable in each step.")] = None,
+    device: Annotated[str | None, typer.Option(help="The device of models that can use one.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and why, and do nothing.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Run the steps of a run file; what is finished already is found, not made again."""
+    from curate.runtime.runfile import load
+
+    given = {"executor": executor, "workers": workers, "max_errors": max_errors, "device": device}
+    known = stages()
+    loaded = load(recipe, {name: stage.config for name, stage in known.items()}, StepOptions, set_ or [])
+    execution = Execution.model_validate({**loaded.execution, **{k: v for k, v in given.items() if v is not None}})
+    steps = resolved(loaded, known)
+    reporter = Reporter(quiet, json)
+    if dry_run:
+        _dry_run(steps, json)
+        return
+    with session(execution, reporter) as running:
+        for number, (stage, config, options) in enumerate(steps, 1):
+            reporter.line(f"[{number}/{len(steps)}] {stage.name}{_target(options)}")
+            run_step(running, stage, config, options)
+            _say(running)
+        closing(running, reports=False)
+        reporter.line(f"the result is in {_written(running)}")
+        if json:
+            emit_json([result_json(stage, result) for stage, result in running.results])
+
+
+Resolved = tuple[Stage, StageConfig, StepOptions]
+
+
+def resolved(loaded: RunFile, known: dict[str, Stage]) -> list[Resolved]:
+    """Each step's stage, options and common options, the corpus being the one that the last `to` named."""
+    steps = []
+    corpus: str | None = None
+    for step in loaded.steps:
+        stage = known[step.verb]
+        options, common = split(step)
+        if stage.takes == "corpus":
+            corpus = common.get("corpus") or corpus
+            common["corpus"] = corpus
+        steps.append((stage, validated(stage, options, dashes=False), StepOptions.model_validate(common)))
+        if stage.makes == "corpus":
+            if not common.get("to"):
+                raise UsageError(f"line {step.line}: {step.verb}: `to` is missing; name the corpus to write")
+            corpus = common["to"]
+    return steps
+
+
+def split(step: Step) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A step's own options and the common ones."""
+    names = {info.alias or name for name, info in StepOptions.model_fields.items()}
+    common = {name: value for name, value in step.options.items() if name in names}
+    return {name: value for name, value in step.options.items() if name not in names}, common
+
+
+def run_file_schema() -> dict[str, Any]:
+    """The JSON Schema of run files."""
+    from curate.runtime.runfile import schema
+
+    return schema({name: stage.config for name, stage in stages().items()}, StepOptions, Execution)
+
+
+def _target(options: StepOptions) -> str:
+    named = options.to or options.corpus or ""
+    return f" {os.path.relpath(named)}" + (f" as {options.as_}" if options.as_ else "") if named else ""
+
+
+def _say(running: Session) -> None:
+    from curate.cli.running import report_lines, step_row
+
+    stage, result = running.results[-1]
+    row = step_row(stage, result)
+    running.reporter.line(f"    {row[1]} in, {row[2]} out, removed: {row[3]}; {row[5]}{', ' + row[6] if row[6] else ''}")
+    for line in report_lines(stage, result.plan) if result.executed else []:
+        running.reporter.line(f"    {line}")
+
+
+def _written(running: Session) -> str:
+    plan = running.results[-1][1].plan
+    return str(plan.folder if plan.makes == "files" else plan.target)
+
+
+def _dry_run(steps: list[Resolved], as_json: bool) -> None:
+    found: list[dict[str, Any]] = []
+    written: set[str] = set()
+    for stage, config, options in steps:
+        sources = [options.corpus] if options.corpus else [item.partition("=")[2] or item for item in options.corpora or []]
+        waits = [path for path in sources if path and os.path.abspath(path) in written]
+        if waits and not os.path.exists(os.path.join(waits[0], "documents", "manifest.json")):
+            found.append({"step": stage.name, "waits": f"planned once {waits[0]} is there"})
+        else:
+            found.append(explain(stage, planned(stage, config, options)))
+        if options.to:
+            written.add(os.path.abspath(options.to))
+    if as_json:
+        emit_json(found)
+        return
+    for item in found:
+        print("\n".join(explain_lines(item)) if "waits" not in item else f"{item['step']}: {item['waits']}")

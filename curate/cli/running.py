@@ -1,0 +1,302 @@
+"""From a verb with its options to a finished layer: validate, plan, run, report."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from curate.cli.printing import Reporter, duration, number, removed_text, size, table
+from curate.errors import UsageError
+from curate.stage import Stage, StageConfig
+
+if TYPE_CHECKING:
+    from curate.runtime.executors.base import Executor
+    from curate.runtime.plan import Plan, Request
+    from curate.runtime.run import Result
+
+
+class Execution(BaseModel):
+    """Where and how fast: none of this changes a byte of the result."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    executor: str = Field("local", description="What runs the tasks: inline, local (processes) or ray.")
+    workers: int = Field(0, ge=0, description="How many tasks run at once; 0 is one for each processor.")
+    max_errors: str = Field("0", description="How many documents may be unusable: a number, or a share such as 0.5%.")
+    device: str = Field("cpu", description="The device of models that can use one: cpu, cuda, cuda:1.")
+
+    @property
+    def count(self) -> int:
+        return self.workers or len(os.sched_getaffinity(0))
+
+
+class StepOptions(BaseModel):
+    """What every verb may be given beside its own options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    corpus: str | None = Field(None, description="The corpus to work on; in a run file, the one that the last `to` named.")
+    corpora: list[str] | None = Field(None, description="Corpora to mix, each a folder or NAME=FOLDER.")
+    as_: str | None = Field(None, alias="as", description="Name of the layer, and so the prefix of its columns.")
+    to: str | None = Field(None, description="The folder to write.")
+    where: str | None = Field(None, description="Work only on documents for which this SQL over columns is true.")
+    carry: str | None = Field(None, description="Layers to bring along: all, none or names with commas; by default those with small rows.")
+    replace: bool = Field(False, description="Make a corpus anew where one from other sources is.")
+    shard_bytes: str | None = Field(None, description="Text in one shard, such as 64M; by default a 64th of the input, 4M to 128M.")
+
+
+@dataclass
+class Session:
+    """One command's executor and voice, kept over all its steps."""
+
+    execution: Execution
+    reporter: Reporter
+    results: list[tuple[Stage, Result]] = field(default_factory=list)
+    executor: Executor | None = None
+
+
+@contextlib.contextmanager
+def session(execution: Execution, reporter: Reporter) -> Iterator[Session]:
+    """Start the executor warming up, and stop it whatever happens."""
+    from curate.runtime.executors.base import executor
+
+    os.environ["CURATE_DEVICE"] = execution.device
+    parse_max_errors(execution.max_errors)
+    made = executor(execution.executor, execution.count)
+    made.start()
+    try:
+        yield Session(execution, reporter, executor=made)
+    finally:
+        made.stop()
+
+
+def parse_max_errors(text: str) -> None:
+    """Raise UsageError early for a `--max-errors` that says nothing."""
+    from curate.runtime.run import parse_errors
+
+    parse_errors(text)
+
+
+def validated(stage: Stage, options: Mapping[str, Any], dashes: bool = True) -> StageConfig:
+    """The stage's options, checked. Raises UsageError naming the option, its value and what it must be."""
+    try:
+        return stage.config.model_validate(dict(options))
+    except ValidationError as problem:
+        raise UsageError("\n".join(f"{stage.name}: {line}" for line in problems(problem, dashes))) from None
+
+
+def problems(problem: ValidationError, dashes: bool) -> list[str]:
+    """One line for each thing that is wrong."""
+    lines = []
+    for item in problem.errors():
+        name = str(item["loc"][0]) if item["loc"] else ""
+        shown = f"--{name.replace('_', '-')}" if dashes and name else name
+        value = f" {item['input']!r}" if item["type"] != "missing" and name else ""
+        message = item["msg"].removeprefix("Value error, ")
+        lines.append(f"{shown}{value}: {message}" if shown else message)
+    return lines
+
+
+def parse_bytes(text: str | int | None) -> int | None:
+    """`64M`, `2G`, `500k` or a plain number of bytes. Raises UsageError for anything else."""
+    if text is None:
+        return None
+    plain = str(text).strip().upper().removesuffix("B")
+    factor = {"K": 10**3, "M": 10**6, "G": 10**9}.get(plain[-1:], 1)
+    try:
+        value = int(float(plain.rstrip("KMG")) * factor)
+    except ValueError:
+        raise UsageError(f"--shard-bytes '{text}': give a size such as 64M") from None
+    if value < 1:
+        raise UsageError(f"--shard-bytes '{text}': must be at least 1")
+    return value
+
+
+def named_corpora(values: list[str]) -> tuple[tuple[str, str], ...]:
+    """`FOLDER` or `NAME=FOLDER` as (name, folder). Raises UsageError when two share a name."""
+    found: list[tuple[str, str]] = []
+    for value in values:
+        name, mark, path = value.partition("=")
+        if not mark or os.sep in name:
+            name, path = os.path.basename(os.path.abspath(value)), value
+        if name in (other for other, _ in found):
+            raise UsageError(f"corpora: two are called '{name}'; name one by NAME={path}")
+        found.append((name, path))
+    return tuple(found)
+
+
+def request(stage: Stage, options: StepOptions) -> Request:
+    """The common options as the planner wants them. Raises UsageError for one that this verb does not take."""
+    from curate.runtime.plan import Request
+
+    if stage.takes == "corpora":
+        if not options.corpora:
+            raise UsageError(f"{stage.name}: give at least one corpus")
+        corpora = named_corpora(options.corpora)
+    elif stage.takes == "corpus":
+        if not options.corpus:
+            raise UsageError(f"{stage.name}: which corpus? none is named, and no step before wrote one")
+        corpora = ((os.path.basename(os.path.abspath(options.corpus)), options.corpus),)
+    else:
+        corpora = ()
+    if options.as_ and stage.makes != "layer":
+        raise UsageError(f"{stage.name}: --as names a layer, but {stage.name} makes none")
+    return Request(
+        corpora=corpora,
+        layer=options.as_,
+        to=options.to,
+        where=options.where,
+        carry=options.carry,
+        replace=options.replace,
+        shard_bytes=parse_bytes(options.shard_bytes),
+    )
+
+
+def planned(stage: Stage, config: StageConfig, options: StepOptions) -> Plan:
+    """The plan of one step."""
+    from curate.runtime.plan import make
+    from curate.stages import stages
+
+    return make(stage, config, request(stage, options), stages())
+
+
+def run_step(session: Session, stage: Stage, config: StageConfig, options: StepOptions) -> Result:
+    """Plan and execute one step, and say what came of it."""
+    from curate.runtime.run import execute
+
+    plan = planned(stage, config, options)
+    assert session.executor is not None
+    result = execute(plan, stage, session.executor, session.execution.max_errors, session.reporter.progress)
+    session.results.append((stage, result))
+    return result
+
+
+def step_row(stage: Stage, result: Result) -> list[str]:
+    """One line of the closing table."""
+    ledger, plan = result.manifest.ledger, result.plan
+    volume = plan.source_bytes or plan.bytes
+    if not result.executed:
+        return [plan.title, number(ledger["in"]), number(ledger["out"]), removed_text(ledger), size(volume), "nothing to do", ""]
+    rate = f"{size(volume / result.seconds)}/s" if result.seconds else ""
+    return [
+        plan.title,
+        number(ledger["in"]),
+        number(ledger["out"]),
+        removed_text(ledger),
+        size(volume),
+        duration(result.seconds),
+        rate,
+    ]
+
+
+HEADINGS = ("step", "in", "out", "removed", "read", "time", "speed")
+
+
+def closing(session: Session, reports: bool) -> None:
+    """The closing table, and what each stage has to say."""
+    rows = [step_row(stage, result) for stage, result in session.results]
+    for stage, result in session.results:
+        for line in report_lines(stage, result.plan) if reports and result.executed else []:
+            session.reporter.line(line)
+    session.reporter.line(table(HEADINGS, rows, right=(1, 2, 4, 5, 6)))
+
+
+def report_lines(stage: Stage, plan: Plan) -> list[str]:
+    """What a stage says of its model and summary."""
+    if stage.report is None:
+        return []
+    from curate.runtime.phases import AFTER, model_path
+    from curate.storage import shard as shards
+
+    model = shards.read(model_path(plan, stage, len(stage.before) - 1)) if stage.before else None
+    summary = shards.read(model_path(plan, stage, AFTER)) if stage.after else None
+    return stage.report(model, summary, stage.config.model_validate(plan.options))
+
+
+def result_json(stage: Stage, result: Result) -> dict[str, Any]:
+    """A result for programs."""
+    return {
+        "step": result.plan.title,
+        "written": str(result.plan.folder if result.plan.makes == "files" else result.plan.target),
+        "layer": result.manifest.layer,
+        "fingerprint": result.manifest.fingerprint,
+        "ledger": result.manifest.ledger,
+        "tasks": result.executed,
+        "linked": result.linked,
+        "seconds": round(result.seconds, 3),
+        "report": report_lines(stage, result.plan),
+    }
+
+
+# --- dry runs -------------------------------------------------------------------------------------
+
+
+def explain(stage: Stage, plan: Plan) -> dict[str, Any]:
+    """What a run would do: options, inputs, tasks, bytes, what is reused and why the rest is not."""
+    from curate.runtime.phases import needed, phases
+    from curate.runtime.plan import existing_manifest
+    from curate.runtime.run import is_finished
+
+    found = phases(plan, stage, stage.config.model_validate(plan.options))
+    todo = [] if is_finished(plan, stage, found) else needed(plan, stage, found)
+    existing = existing_manifest(plan)
+    volume = plan.bytes or plan.source_bytes
+    surveys = any(phase.kind == "survey" for phase, _ in todo)
+    return {
+        "step": plan.title,
+        "options": plan.settings["options"],
+        "inputs": {source.path: sorted(source.layers) for source in plan.inputs} or plan.sources,
+        "documents": plan.rows,
+        "bytes": volume,
+        "target": str(plan.folder),
+        "tasks": {phase.name: len(numbers) for phase, numbers in todo},
+        "scratch_bytes": volume // 4 if surveys else 0,
+        "output_bytes": 0 if not todo else (volume // 2 if plan.makes != "layer" else plan.rows * 32),
+        "reused": "everything" if not todo else "finished tasks" if plan.output.folder.exists() else "nothing",
+        "why": [] if not todo else why(plan, existing),
+    }
+
+
+def why(plan: Plan, existing: Any) -> list[str]:
+    """Why a layer has to be made, against what is there."""
+    if existing is None:
+        return ["it does not exist yet"]
+    if existing.fingerprint == plan.fingerprint:
+        return ["some of its files are missing"]
+    reasons = []
+    old = existing.options
+    for name in sorted({*old.get("options", {}), *plan.settings["options"]}):
+        before, now = old.get("options", {}).get(name), plan.settings["options"].get(name)
+        if before != now:
+            reasons.append(f"option {name} was {before!r} and is {now!r}")
+    for name in ("where", "carry", "shard_bytes", "names"):
+        if old.get(name) != plan.settings[name]:
+            reasons.append(f"{name} was {old.get(name)!r} and is {plan.settings[name]!r}")
+    for name in sorted({*existing.inputs, *plan.contents}):
+        if existing.inputs.get(name) != plan.contents.get(name):
+            reasons.append(f"input {name} has changed")
+    return reasons or ["its source files have changed, or the stage itself"]
+
+
+def explain_lines(found: dict[str, Any]) -> list[str]:
+    """A dry run for people."""
+    options = ", ".join(f"{name}={value}" for name, value in found["options"].items())
+    lines = [f"{found['step']} -> {found['target']}", f"  options: {options or 'none'}"]
+    inputs = found["inputs"]
+    if isinstance(inputs, dict):
+        inputs = [f"{path} ({', '.join(layers)})" for path, layers in inputs.items()]
+    lines.append(f"  inputs:  {'; '.join(inputs)}; {number(found['documents'])} documents, {size(found['bytes'])}")
+    if not found["tasks"]:
+        return [*lines, "  nothing to do: finished already"]
+    tasks = ", ".join(f"{name}: {count}" for name, count in found["tasks"].items())
+    return [
+        *lines,
+        f"  tasks:   {tasks}",
+        f"  bytes:   about {size(found['scratch_bytes'])} of scratch, {size(found['output_bytes'])} of output",
+        f"  reused:  {found['reused']}; the rest because {'; '.join(found['why'])}",
+    ]

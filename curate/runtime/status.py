@@ -1,0 +1,82 @@
+"""What a corpus holds and what is under way, from manifests, finished files and records."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curate.storage.corpus import Corpus, Generation
+
+
+@dataclass(frozen=True)
+class LayerStatus:
+    """One layer: what it is, or how far its making has come."""
+
+    layer: str
+    stage: str
+    state: str
+    rows: int
+    shards: int
+    columns: list[str]
+    ledger: dict[str, Any] | None
+    seconds: float
+    peak_bytes: int
+    stored_bytes: int
+
+
+def status(corpus: Corpus) -> list[LayerStatus]:
+    """Every layer, documents first; unfinished ones at the end."""
+    found = []
+    for layer in corpus.layers():
+        manifest = corpus.must(layer)
+        generation = corpus.generation(layer, manifest.generation)
+        why = corpus.stale(layer)
+        missing = sum(not generation.shard(entry.name).exists() for entry in manifest.shards)
+        state = f"stale: {why}" if why else f"{missing} shards missing" if missing else "carried" if manifest.carried else "ready"
+        seconds, peak = _record(generation)
+        found.append(
+            LayerStatus(
+                layer,
+                manifest.stage,
+                state,
+                manifest.rows,
+                len(manifest.shards),
+                manifest.column_names,
+                manifest.ledger,
+                seconds,
+                peak,
+                _stored(generation),
+            )
+        )
+    return found + [status for layer in sorted(corpus.path.glob("*/")) for status in _under_way(corpus, layer)]
+
+
+def _under_way(corpus: Corpus, layer: Path) -> list[LayerStatus]:
+    manifest = corpus.manifest(layer.name)
+    found = []
+    for folder in sorted(layer.glob("*/")):
+        if manifest and folder.name == manifest.generation:
+            continue
+        generation = Generation(folder)
+        names = generation.shard_names()
+        seconds, peak = _record(generation)
+        plan = generation.work("plan.json")
+        stage = json.loads(plan.read_text())["stage"] if plan.exists() else "?"
+        state = f"unfinished: {len(names)} shards so far"
+        found.append(LayerStatus(layer.name, stage, state, 0, len(names), [], None, seconds, peak, _stored(generation)))
+    return found
+
+
+def _record(generation: Generation) -> tuple[float, int]:
+    """Seconds of work over all tasks, and the largest worker's peak."""
+    path = generation.record("tasks.jsonl")
+    if not path.exists():
+        return 0.0, 0
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+    return sum(line["seconds"] for line in lines), max((line["peak_bytes"] for line in lines), default=0)
+
+
+def _stored(generation: Generation) -> int:
+    return sum(path.stat().st_size for path in generation.folder.rglob("*") if path.is_file())
