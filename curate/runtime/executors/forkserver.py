@@ -38,6 +38,7 @@ def main(descriptor: int, function: str) -> None:
     What tasks print goes to standard error: standard output is the coordinator's.
     """
     os.dup2(2, 1)
+    sys.stdout = sys.stderr
     control = Channel(socket.socket(fileno=descriptor))
     try:
         _warm_up(function)
