@@ -65,7 +65,7 @@ class PathMarker:
 
 
 class ModelMarker:
-    """Marks an option that is either a keyword or public id, or the path of an existing file or folder, whose bytes then count."""
+    """Marks an option that is a keyword or public id, or the path of a file or folder, whose bytes then count."""
 
 
 InputFile = Annotated[str, FileMarker()]
@@ -124,7 +124,8 @@ class Census:
 
     sample: how many documents `survey` needs at most; the runtime then passes on only those whose
     hash of (seed, id) is among about that many smallest, the same ones for any sharding. 0 skips
-    the pass altogether: `settle` gets no tables. None, or no `sample`, surveys every document. The config must have a `seed`.
+    the pass altogether: `settle` gets no tables. None, or no `sample`, surveys every document. The config
+    must have a `seed`.
     needs: the columns of this census when they differ from the stage's.
     A stage that takes sources is surveyed by slices: survey(slice, mine, config), where slice["index"] is its number.
     """

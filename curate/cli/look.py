@@ -51,7 +51,17 @@ def status(corpus: CorpusArgument, json: JsonOption = False) -> None:
         gone = removed_text(item.ledger) if item.ledger else ""
         peak = size(item.peak_bytes) if item.peak_bytes else ""
         rows.append(
-            [item.layer, item.stage, item.state, number(item.rows), item.shards, gone, size(item.stored_bytes), duration(item.seconds), peak]
+            [
+                item.layer,
+                item.stage,
+                item.state,
+                number(item.rows),
+                item.shards,
+                gone,
+                size(item.stored_bytes),
+                duration(item.seconds),
+                peak,
+            ]
         )
     headings = ("layer", "stage", "state", "rows", "shards", "removed", "stored", "work", "peak")
     print(table(headings, rows, right=(3, 4, 6, 7, 8)))
@@ -60,7 +70,9 @@ def status(corpus: CorpusArgument, json: JsonOption = False) -> None:
 def show(
     corpus: CorpusArgument,
     where: Annotated[str | None, typer.Option(help="Only documents for which this SQL is true.")] = None,
-    columns: Annotated[str | None, typer.Option(help="Columns to show, with commas; all but vectors by default.")] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns to show, with commas; all but vectors by default.")
+    ] = None,
     count: Annotated[int, typer.Option("--number", "-n", min=1, help="How many documents.")] = 5,
     seed: Annotated[int | None, typer.Option(help="Choose them at random by this seed, not from the start.")] = None,
     json: JsonOption = False,
@@ -71,7 +83,11 @@ def show(
     from curate.runtime.opened import Opened
 
     opened = Opened(corpus)
-    names = columns.split(",") if columns else [f.name for f in opened.schema if not pa.types.is_nested(f.type) and f.name != "digest"]
+    names = (
+        columns.split(",")
+        if columns
+        else [f.name for f in opened.schema if not pa.types.is_nested(f.type) and f.name != "digest"]
+    )
     rows = _first(opened, names, where, count) if seed is None else _random(opened, names, where, count, seed)
     if json:
         emit_json([{name: _plain(value) for name, value in row.items()} for row in rows])
@@ -136,10 +152,17 @@ def verify(corpus: CorpusArgument, json: JsonOption = False) -> None:
     if json:
         emit_json([{"layer": layer, "shards": shards, "problems": problems} for layer, shards, problems in found])
     else:
-        print(table(("layer", "shards", "verdict"), [(a, b, "; ".join(c[:3]) or "right") for a, b, c in found], right=(1,)))
+        print(
+            table(
+                ("layer", "shards", "verdict"), [(a, b, "; ".join(c[:3]) or "right") for a, b, c in found], right=(1,)
+            )
+        )
     wrong = [f"{layer}: {problem}" for layer, _, problems in found for problem in problems]
     if wrong:
-        raise DataError(f"{corpus}: {len(wrong)} problems, the first: {wrong[0]}; running the commands that made it mends missing shards")
+        raise DataError(
+            f"{corpus}: {len(wrong)} problems, the first: {wrong[0]}; "
+            "the commands that made it, run again, mend missing shards"
+        )
 
 
 def clean_up(
@@ -154,8 +177,14 @@ def clean_up(
     opened.documents()
     freed = 0
     for path in list(opened.unused()):
-        with files.locked(path.parent if path.parent.parent == opened.path else opened.path / path.relative_to(opened.path).parts[0]):
-            used = sum(item.stat().st_size for item in path.rglob("*") if item.is_file()) if path.is_dir() else path.stat().st_size
+        with files.locked(
+            path.parent if path.parent.parent == opened.path else opened.path / path.relative_to(opened.path).parts[0]
+        ):
+            used = (
+                sum(item.stat().st_size for item in path.rglob("*") if item.is_file())
+                if path.is_dir()
+                else path.stat().st_size
+            )
             freed += used
             print(f"{'would delete' if dry_run else 'deleted'} {path} ({size(used)})")
             if not dry_run:
@@ -201,7 +230,9 @@ def schema() -> None:
 def worker(
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="A run's work/plan.json.")],
     index: Annotated[int | None, typer.Argument(metavar="[INDEX]", help="The task to run.")] = None,
-    slice_: Annotated[str | None, typer.Option("--slice", metavar="K/N", help="Run every N-th unfinished task, from the K-th on.")] = None,
+    slice_: Annotated[
+        str | None, typer.Option("--slice", metavar="K/N", help="Run every N-th unfinished task, from the K-th on.")
+    ] = None,
 ) -> None:
     """Run one task of a plan, or a share of those that can run now; for schedulers."""
     from curate.cli.worker import run, runnable

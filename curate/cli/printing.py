@@ -38,7 +38,10 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], right: Sequenc
     widths = [max(len(row[i]) for row in texts) for i in range(len(headings))]
     lines = []
     for row in texts:
-        cells = [cell.rjust(width) if i in right else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        cells = [
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         lines.append("  ".join(cells).rstrip())
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines)

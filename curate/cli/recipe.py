@@ -36,9 +36,13 @@ def add(app: typer.Typer) -> None:
 
 def run(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE.yaml", help="The run file.")],
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="NAME.OPTION=VALUE", help="Change an option of a step.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME.OPTION=VALUE", help="Change an option of a step.")
+    ] = None,
     executor: Annotated[str | None, typer.Option(help="What runs the tasks: inline, local or ray.")] = None,
-    workers: Annotated[int | None, typer.Option(help="How many tasks run at once; 0 is one for each processor.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="How many tasks run at once; 0 is one for each processor.")
+    ] = None,
     max_errors: Annotated[str | None, typer.Option(help="How many documents may be unusable in each step.")] = None,
     device: Annotated[str | None, typer.Option(help="The device of models that can use one.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and why, and do nothing.")] = False,
@@ -113,7 +117,9 @@ def _say(running: Session) -> None:
 
     stage, result = running.results[-1]
     row = step_row(stage, result)
-    running.reporter.line(f"    {row[1]} in, {row[2]} out, removed: {row[3]}; {row[5]}{', ' + row[6] if row[6] else ''}")
+    running.reporter.line(
+        f"    {row[1]} in, {row[2]} out, removed: {row[3]}; {row[5]}{', ' + row[6] if row[6] else ''}"
+    )
     for line in report_lines(stage, result.plan) if result.executed else []:
         running.reporter.line(f"    {line}")
 
@@ -127,7 +133,9 @@ def _dry_run(steps: list[Resolved], as_json: bool) -> None:
     found: list[dict[str, Any]] = []
     written: set[str] = set()
     for stage, config, options in steps:
-        sources = [options.corpus] if options.corpus else [item.partition("=")[2] or item for item in options.corpora or []]
+        sources = (
+            [options.corpus] if options.corpus else [item.partition("=")[2] or item for item in options.corpora or []]
+        )
         waits = [path for path in sources if path and os.path.abspath(path) in written]
         if waits and not os.path.exists(os.path.join(waits[0], "documents", "manifest.json")):
             found.append({"step": stage.name, "waits": f"planned once {waits[0]} is there"})

@@ -40,14 +40,20 @@ class StepOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    corpus: str | None = Field(None, description="The corpus to work on; in a run file, the one that the last `to` named.")
+    corpus: str | None = Field(
+        None, description="The corpus to work on; in a run file, the one that the last `to` named."
+    )
     corpora: list[str] | None = Field(None, description="Corpora to mix, each a folder or NAME=FOLDER.")
     as_: str | None = Field(None, alias="as", description="Name of the layer, and so the prefix of its columns.")
     to: str | None = Field(None, description="The folder to write.")
     where: str | None = Field(None, description="Work only on documents for which this SQL over columns is true.")
-    carry: str | None = Field(None, description="Layers to bring along: all, none or names with commas; by default those with small rows.")
+    carry: str | None = Field(
+        None, description="Layers to bring along: all, none or names with commas; by default those with small rows."
+    )
     replace: bool = Field(False, description="Make a corpus anew where one from other sources is.")
-    shard_bytes: str | None = Field(None, description="Text in one shard, such as 64M; by default a 64th of the input, 4M to 128M.")
+    shard_bytes: str | None = Field(
+        None, description="Text in one shard, such as 64M; by default a 64th of the input, 4M to 128M."
+    )
 
 
 @dataclass
@@ -181,7 +187,15 @@ def step_row(stage: Stage, result: Result) -> list[str]:
     ledger, plan = result.manifest.ledger, result.plan
     volume = plan.source_bytes or plan.bytes
     if not result.executed:
-        return [plan.title, number(ledger["in"]), number(ledger["out"]), removed_text(ledger), size(volume), "nothing to do", ""]
+        return [
+            plan.title,
+            number(ledger["in"]),
+            number(ledger["out"]),
+            removed_text(ledger),
+            size(volume),
+            "nothing to do",
+            "",
+        ]
     rate = f"{size(volume / result.seconds)}/s" if result.seconds else ""
     return [
         plan.title,

@@ -42,7 +42,9 @@ def command(stage: Stage) -> Callable[..., None]:
 
     def run(**given: Any) -> None:
         set_options = {name: given[name] for name in stage.config.model_fields if _is_given(given[name])}
-        step = {(StepOptions.model_fields[name].alias or name): given[name] for name in common if _is_given(given[name])}
+        step = {
+            (StepOptions.model_fields[name].alias or name): given[name] for name in common if _is_given(given[name])
+        }
         if stage.takes != "sources":
             step[stage.takes] = given["input_"]
         execution = {name: given[name] for name in EXECUTION if _is_given(given[name])}
@@ -84,7 +86,9 @@ def _panel(stage: Stage) -> str:
 
 def _positional(stage: Stage, names: list[str]) -> inspect.Parameter:
     if stage.takes == "sources":
-        return _parameter(names[0], list[str], typer.Argument(metavar="SOURCE...", help="Files, folders or quoted globs."))
+        return _parameter(
+            names[0], list[str], typer.Argument(metavar="SOURCE...", help="Files, folders or quoted globs.")
+        )
     many = stage.takes == "corpora"
     text = "Corpora to read, each a folder or NAME=FOLDER." if many else "The corpus to work on."
     return _parameter("input_", list[str] if many else str, typer.Argument(metavar=POSITIONAL[stage.takes], help=text))
@@ -142,7 +146,9 @@ def _flags() -> list[inspect.Parameter]:
         "json": "Print the result as JSON.",
     }
     return [
-        _parameter(name, bool, typer.Option(f"--{name.replace('_', '-')}", help=text, rich_help_panel="Execution"), False)
+        _parameter(
+            name, bool, typer.Option(f"--{name.replace('_', '-')}", help=text, rich_help_panel="Execution"), False
+        )
         for name, text in texts.items()
     ]
 
@@ -161,7 +167,9 @@ def option_rows(stage: Stage) -> list[tuple[str, str, str]]:
 def spread_lists(arguments: list[str], stage: Stage) -> list[str]:
     """`--target A B` becomes `--target A --target B`, which is what click understands."""
     lists = {
-        f"--{name.replace('_', '-')}" for name, info in stage.config.model_fields.items() if _kind(info.annotation)[0] is list
+        f"--{name.replace('_', '-')}"
+        for name, info in stage.config.model_fields.items()
+        if _kind(info.annotation)[0] is list
     }
     spread: list[str] = []
     current = None

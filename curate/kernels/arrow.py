@@ -7,13 +7,13 @@ beside them, and chunked arrays are combined first.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Array = pa.Array | pa.ChunkedArray
+Array: TypeAlias = "pa.Array | pa.ChunkedArray"
 
 
 class Strings(NamedTuple):

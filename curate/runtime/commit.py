@@ -39,7 +39,11 @@ def commit(plan: Plan, stage: Stage) -> Manifest:
     _check_inputs(plan)
     if plan.makes == "files":
         return _commit_files(plan)
-    names = [s["name"] for s in plan.shards] if plan.makes == "layer" else [n for _, v in sorted(slice_shards(plan).items()) for n in v]
+    names = (
+        [s["name"] for s in plan.shards]
+        if plan.makes == "layer"
+        else [n for _, v in sorted(slice_shards(plan).items()) for n in v]
+    )
     footers = [_footer(plan, plan.layer, name) for name in names]
     counted = _ledger(plan, stage, footers)
     manifest = _manifest(plan, plan.layer, stage.name, stage.revision, names, footers, counted, plan.contents)
@@ -117,7 +121,8 @@ def _ledger(plan: Plan, stage: Stage, footers: list[dict[str, Any]]) -> dict[str
     ledger.check(plan.title, counted)
     if plan.inputs and counted["in"] != plan.rows:
         raise CurateError(
-            f"{plan.title}: {counted['in']} documents were accounted for, but the input has {plan.rows}; please report this"
+            f"{plan.title}: {counted['in']} documents were accounted for, but the input has {plan.rows}; "
+            "please report this"
         )
     return counted
 
@@ -126,7 +131,9 @@ def _check_inputs(plan: Plan) -> None:
     for source in plan.inputs:
         for layer, generation in source.layers.items():
             if Corpus(source.path).must(layer).generation != generation:
-                raise UsageError(f"{source.path}: layer '{layer}' was made anew while it was being read; run the command again")
+                raise UsageError(
+                    f"{source.path}: layer '{layer}' was made anew while it was being read; run the command again"
+                )
 
 
 def _forget_others(folder: Path, keep: str) -> None:

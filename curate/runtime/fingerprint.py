@@ -47,7 +47,10 @@ def file_digest(option: str, value: str) -> dict[str, str]:
         path, mark, field = value.rpartition("#")[0] or value, "#", value.rpartition("#")[2]
     if not os.path.exists(path):
         raise UsageError(f"--{option.replace('_', '-')} '{value}': no file there; give a path that exists")
-    return {"name": os.path.basename(path.rstrip("/")) + (mark + field if mark else ""), "bytes": _bytes_digest(Path(path))}
+    return {
+        "name": os.path.basename(path.rstrip("/")) + (mark + field if mark else ""),
+        "bytes": _bytes_digest(Path(path)),
+    }
 
 
 def _model_digest(value: str) -> Any:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Opened:
-    """A finished corpus, read only. Layers that no longer fit the text are left out of `columns` and refused by `scan`."""
+    """A finished corpus, read only. Layers that no longer fit the text are left out, and refused by `scan`."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.corpus = Corpus(path)
@@ -85,6 +85,8 @@ class Opened:
                 continue
             for layer in self.corpus.layers():
                 if name in self.corpus.must(layer).column_names and (why := self.corpus.stale(layer)):
-                    raise UsageError(f"{self.corpus.path}: column '{name}' is in layer '{layer}', which is stale: {why}")
+                    raise UsageError(
+                        f"{self.corpus.path}: column '{name}' is in layer '{layer}', which is stale: {why}"
+                    )
             raise UsageError(f"{self.corpus.path}: no column '{name}'; there are: {', '.join(there)}")
         return {name: there[name] for name in dict.fromkeys(names)} or {"id": DOCUMENTS}

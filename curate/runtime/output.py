@@ -56,7 +56,9 @@ def write_layer_shard(
 
 def _checked(plan: Plan, name: str, table: pa.Table, schema: pa.Schema, rows: int) -> pa.Table:
     if table.num_rows != rows:
-        raise CurateError(f"{plan.title}: {name}: {table.num_rows} rows came back for {rows}; this is a bug of the stage")
+        raise CurateError(
+            f"{plan.title}: {name}: {table.num_rows} rows came back for {rows}; this is a bug of the stage"
+        )
     if table.schema.names != schema.names or table.schema.types != schema.types:
         raise CurateError(
             f"{plan.title}: {name}: columns {_described(table.schema)} came back where {_described(schema)} are "
@@ -92,7 +94,10 @@ def target_schemas(plan: Plan, stage: Stage, config: StageConfig) -> dict[str, p
         for name, kind in types.items()
         if name not in taken and name not in BASE.names and name not in added.names and _of_text(plan, name)
     ]
-    return {DOCUMENTS: pa.schema([*BASE, *extra, *(field for field in added if field.name not in BASE.names)]), **carried}
+    return {
+        DOCUMENTS: pa.schema([*BASE, *extra, *(field for field in added if field.name not in BASE.names)]),
+        **carried,
+    }
 
 
 def _of_text(plan: Plan, name: str) -> bool:
@@ -130,7 +135,9 @@ class SliceWriter:
         quarantined = _write_rejects(self._plan, f"{self._number:05}", rejects)
         self._cut(all_of_it=True)
         if self._held is None:
-            self._held = pa.concat_tables([schema.empty_table() for schema in self._schemas.values()], promote_options="default")
+            self._held = pa.concat_tables(
+                [schema.empty_table() for schema in self._schemas.values()], promote_options="default"
+            )
         self._emit(last=True)
         return {"rows": self._rows, "bytes": self._text, "quarantined": quarantined}
 

@@ -18,7 +18,8 @@ AFTER = -1
 class Phase:
     """A run of tasks that need one another not at all, and every phase before.
 
-    kind: count, survey, link, settle or apply. census: its number in `before`, or AFTER. first: the index of its first task.
+    kind: count, survey, link, settle or apply. census: its number in `before`, or AFTER.
+    first: the index of its first task.
     """
 
     kind: str
@@ -28,7 +29,11 @@ class Phase:
 
     @property
     def name(self) -> str:
-        return self.kind if self.kind in ("apply", "count") else f"{self.kind} {'after' if self.census == AFTER else self.census + 1}"
+        return (
+            self.kind
+            if self.kind in ("apply", "count")
+            else f"{self.kind} {'after' if self.census == AFTER else self.census + 1}"
+        )
 
 
 def phases(plan: Plan, stage: Stage, config: StageConfig) -> list[Phase]:

@@ -34,7 +34,8 @@ class Request:
     """What a command asks for beside its stage's options.
 
     corpora: (name, path) of each input corpus. layer: the name of the layer to make, the stage's own by default.
-    to: the corpus or folder to write. carry: layers to bring along ("all", "none" or names). shard_bytes: None is automatic.
+    to: the corpus or folder to write. carry: layers to bring along ("all", "none" or names).
+    shard_bytes: None is automatic.
     """
 
     corpora: tuple[tuple[str, str], ...] = ()
@@ -101,7 +102,11 @@ class Plan:
 
     @property
     def title(self) -> str:
-        return self.stage if self.layer in (self.stage, DOCUMENTS) or self.makes != "layer" else f"{self.stage} as {self.layer}"
+        return (
+            self.stage
+            if self.layer in (self.stage, DOCUMENTS) or self.makes != "layer"
+            else f"{self.stage} as {self.layer}"
+        )
 
     def dumps(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -166,7 +171,9 @@ def make(stage: Stage, config: StageConfig, request: Request, known: dict[str, S
         parts=parts,
         inputs=inputs,
         shards=shards,
-        causes=_causes(kind, stage, shards, slices, {file.path: entry for file, entry in zip(files, listed, strict=True)}),
+        causes=_causes(
+            kind, stage, shards, slices, {file.path: entry for file, entry in zip(files, listed, strict=True)}
+        ),
         slices=slices,
         runs=_runs(shards),
         carried=carried,
@@ -210,7 +217,9 @@ def _target(stage: Stage, request: Request, corpora: list[tuple[str, Corpus]]) -
     target = Corpus(request.to).path
     for _, corpus in corpora:
         if corpus.path == target:
-            raise UsageError(f"--to {target}: that is the corpus being read; a corpus never changes, name another folder")
+            raise UsageError(
+                f"--to {target}: that is the corpus being read; a corpus never changes, name another folder"
+            )
     return target, DOCUMENTS
 
 
@@ -235,7 +244,9 @@ def _carried(stage: Stage, request: Request, corpora: list[tuple[str, Corpus]]) 
                 chosen.setdefault(layer, list(corpus.must(layer).column_names))
     for name in named or []:
         if name not in chosen:
-            raise UsageError(f"--carry '{name}': no such layer in {', '.join(str(corpus.path) for _, corpus in corpora)}")
+            raise UsageError(
+                f"--carry '{name}': no such layer in {', '.join(str(corpus.path) for _, corpus in corpora)}"
+            )
     return chosen
 
 
@@ -244,9 +255,9 @@ def _wide(kind: pa.DataType) -> bool:
 
 
 def _wanted(stage: Stage, config: StageConfig, where: str | None) -> list[str]:
-    names = list(EVERYTHING) if stage.makes == "corpus" else list(stage.needs(config))
+    names: list[str] = list(EVERYTHING) if stage.makes == "corpus" else list(stage.needs(config))
     for census in stage.before:
-        names += census.needs(config) if census.needs else stage.needs(config)
+        names += list((census.needs or stage.needs)(config))
         if census.sample and stage.takes != "sources":
             names.append("id")
     if where:
@@ -284,8 +295,12 @@ def _inputs(
                     f"{'' if redo == layer else f' --as {layer}'} ...` again, or the whole recipe by `curate run`"
                 )
             _unite(united, layer_schema(corpus, layer), columns, layer, str(corpus.path))
-            contents[layer if len(corpora) == 1 and stage.makes == "layer" else f"{name}/{layer}"] = corpus.must(layer).content
-        inputs.append(Input(name, str(corpus.path), {layer: corpus.must(layer).generation for layer in layers}, columns))
+            contents[layer if len(corpora) == 1 and stage.makes == "layer" else f"{name}/{layer}"] = corpus.must(
+                layer
+            ).content
+        inputs.append(
+            Input(name, str(corpus.path), {layer: corpus.must(layer).generation for layer in layers}, columns)
+        )
         digests = {layer: [shard.digest for shard in corpus.must(layer).shards] for layer in layers}
         for i, entry in enumerate(documents.shards):
             shards.append(
@@ -303,7 +318,7 @@ def _inputs(
 
 def _expand(wanted: Sequence[str], owners: dict[str, str], carried: dict[str, list[str]]) -> list[str]:
     if "*" not in wanted:
-        return [name for name in wanted]
+        return list(wanted)
     everything = [name for name, layer in owners.items() if layer == DOCUMENTS or layer in carried]
     return list(dict.fromkeys([*everything, *(name for name in wanted if name != "*")]))
 
@@ -317,7 +332,8 @@ def _unite(
         kind, first = united.setdefault(item.name, (item.type, where))
         if kind != item.type:
             raise UsageError(
-                f"column '{item.name}' is {kind} in {first} but {item.type} in {where}; leave one out with --carry, or make them alike"
+                f"column '{item.name}' is {kind} in {first} but {item.type} in {where}; "
+                "leave one out with --carry, or make them alike"
             )
 
 
@@ -385,7 +401,9 @@ def _with_stamps(value: Any, listed: dict[str, list[Any]]) -> Any:
 def _check_existing(stage: Stage, plan: Plan, existing: Manifest | None, request: Request) -> None:
     if stage.makes == "layer":
         if existing and existing.stage != stage.name:
-            raise UsageError(f"{plan.target}: layer '{plan.layer}' was made by {existing.stage}; choose another name with --as")
+            raise UsageError(
+                f"{plan.target}: layer '{plan.layer}' was made by {existing.stage}; choose another name with --as"
+            )
         return
     if stage.makes == "files":
         folder = Path(plan.target)

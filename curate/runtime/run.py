@@ -74,17 +74,18 @@ def refresh(plan: Plan) -> None:
     path = plan.folder / NAME
     inputs = [Path(source.path) / layer / NAME for source in plan.inputs for layer in source.layers]
     newest = max((item.stat().st_mtime_ns for item in inputs), default=0)
-    newest = max([newest, *(_stamp(piece) for piece in plan.slices)])
+    newest = max([newest, _stamp(plan.options), *(_stamp(piece) for piece in plan.slices)])
     if path.stat().st_mtime_ns < newest:
         os.utime(path)
 
 
 def _stamp(value: Any) -> int:
+    """The newest modification time, in nanoseconds, of the files that plain values name."""
     if isinstance(value, dict):
         return max(map(_stamp, value.values()), default=0)
     if isinstance(value, list):
         return max(map(_stamp, value), default=0)
-    return os.stat(value).st_mtime_ns if isinstance(value, str) and os.path.isabs(value) and os.path.exists(value) else 0
+    return os.stat(value).st_mtime_ns if isinstance(value, str) and os.path.isfile(value) else 0
 
 
 def execute(
@@ -201,7 +202,8 @@ class _Run:
         allowed = f"{self._allowed:.3%}" if self._is_share else f"{self._allowed:.0f}"
         share = f" of {self._rows}" if self._is_share else ""
         raise DataError(
-            f"{self._plan.title}: {self._quarantined}{share} documents could not be used, more than --max-errors {allowed}; "
+            f"{self._plan.title}: {self._quarantined}{share} documents could not be used, more than "
+            f"--max-errors {allowed}; "
             f"see {self._plan.output.rejects('x').parent}, mend the source, or continue with a higher --max-errors "
             "(nothing that is finished is redone)"
         )

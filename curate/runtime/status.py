@@ -34,7 +34,15 @@ def status(corpus: Corpus) -> list[LayerStatus]:
         generation = corpus.generation(layer, manifest.generation)
         why = corpus.stale(layer)
         missing = sum(not generation.shard(entry.name).exists() for entry in manifest.shards)
-        state = f"stale: {why}" if why else f"{missing} shards missing" if missing else "carried" if manifest.carried else "ready"
+        state = (
+            f"stale: {why}"
+            if why
+            else f"{missing} shards missing"
+            if missing
+            else "carried"
+            if manifest.carried
+            else "ready"
+        )
         seconds, peak = _record(generation)
         found.append(
             LayerStatus(

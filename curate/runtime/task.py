@@ -336,5 +336,3 @@ def _record(plan: Plan, phase: Phase, number: int, result: dict[str, Any]) -> No
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps({**line, **result, "ended": time.time()}) + "\n")
-
-

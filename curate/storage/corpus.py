@@ -76,8 +76,12 @@ class Corpus:
         """The manifest of the text. Raises UsageError where there is no finished corpus."""
         found = self.manifest(DOCUMENTS)
         if found is None:
-            begun = "an unfinished one; run the command that makes it again" if self.folder(DOCUMENTS).exists() else "none"
-            raise UsageError(f"{self.path}: no corpus there ({begun}); `curate ingest SOURCE... --to {self.path}` makes one")
+            begun = (
+                "an unfinished one; run the command that makes it again" if self.folder(DOCUMENTS).exists() else "none"
+            )
+            raise UsageError(
+                f"{self.path}: no corpus there ({begun}); `curate ingest SOURCE... --to {self.path}` makes one"
+            )
         return found
 
     def must(self, layer: str) -> Manifest:

@@ -29,9 +29,9 @@ def write(path: Path, table: pa.Table, footer: dict[str, Any], groups: Sequence[
     if groups is None:
         groups = even_groups(table)
     with files.replacing(path) as aside:
-        dictionary = [name for name in _FEW_VALUES if name in table.column_names]
+        dictionary: Any = [name for name in _FEW_VALUES if name in table.column_names] or False
         with pq.ParquetWriter(
-            aside, table.schema, compression="zstd", compression_level=1, use_dictionary=dictionary or False
+            aside, table.schema, compression="zstd", compression_level=1, use_dictionary=dictionary
         ) as writer:
             start = 0
             for rows in groups:
