@@ -12,6 +12,7 @@ from curate.cli.running import (
     Execution,
     Session,
     StepOptions,
+    checked,
     closing,
     explain,
     explain_lines,
@@ -55,7 +56,9 @@ def run(
     given = {"executor": executor, "workers": workers, "max_errors": max_errors, "device": device}
     known = stages()
     loaded = load(recipe, {name: stage.config for name, stage in known.items()}, StepOptions, set_ or [])
-    execution = Execution.model_validate({**loaded.execution, **{k: v for k, v in given.items() if v is not None}})
+    execution = checked(
+        Execution, {**loaded.execution, **{k: v for k, v in given.items() if v is not None}}, "execution"
+    )
     steps = resolved(loaded, known)
     reporter = Reporter(quiet, json)
     if dry_run:
@@ -85,7 +88,9 @@ def resolved(loaded: RunFile, known: dict[str, Stage]) -> list[Resolved]:
         if stage.takes == "corpus":
             corpus = common.get("corpus") or corpus
             common["corpus"] = corpus
-        steps.append((stage, validated(stage, options, dashes=False), StepOptions.model_validate(common)))
+        steps.append(
+            (stage, validated(stage, options, dashes=False), checked(StepOptions, common, stage.name, dashes=False))
+        )
         if stage.makes == "corpus":
             if not common.get("to"):
                 raise UsageError(f"line {step.line}: {step.verb}: `to` is missing; name the corpus to write")

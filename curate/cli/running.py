@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from curate.runtime.executors.base import Executor
     from curate.runtime.plan import Plan, Request
     from curate.runtime.run import Result
+
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Execution(BaseModel):
@@ -90,10 +93,15 @@ def parse_max_errors(text: str) -> None:
 
 def validated(stage: Stage, options: Mapping[str, Any], dashes: bool = True) -> StageConfig:
     """The stage's options, checked. Raises UsageError naming the option, its value and what it must be."""
+    return checked(stage.config, options, stage.name, dashes)
+
+
+def checked(model: type[Model], options: Mapping[str, Any], name: str, dashes: bool = True) -> Model:
+    """Options as a model. Raises UsageError naming the option, its value and what it must be."""
     try:
-        return stage.config.model_validate(dict(options))
+        return model.model_validate(dict(options))
     except ValidationError as problem:
-        raise UsageError("\n".join(f"{stage.name}: {line}" for line in problems(problem, dashes))) from None
+        raise UsageError("\n".join(f"{name}: {line}" for line in problems(problem, dashes))) from None
 
 
 def problems(problem: ValidationError, dashes: bool) -> list[str]:

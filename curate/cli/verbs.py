@@ -14,6 +14,7 @@ from curate.cli.printing import Reporter, emit_json
 from curate.cli.running import (
     Execution,
     StepOptions,
+    checked,
     closing,
     explain,
     explain_lines,
@@ -64,12 +65,12 @@ def command(stage: Stage) -> Callable[..., None]:
 def _run(stage: Stage, options: dict, step: dict, execution: dict, given: dict) -> None:
     reporter = Reporter(given["quiet"], given["json"])
     config = validated(stage, options)
-    common = StepOptions.model_validate(step)
+    common = checked(StepOptions, step, stage.name)
     if given["dry_run"]:
         found = explain(stage, planned(stage, config, common))
         emit_json(found) if given["json"] else print("\n".join(explain_lines(found)))
         return
-    with session(Execution.model_validate(execution), reporter) as running:
+    with session(checked(Execution, execution, stage.name), reporter) as running:
         result = run_step(running, stage, config, common)
         closing(running, reports=True)
         if given["json"]:
@@ -100,11 +101,11 @@ def _option(name: str, info: FieldInfo, panel: str) -> inspect.Parameter:
     text = info.description or ""
     required = info.is_required()
     if not required and info.default not in (None, PydanticUndefined, [], (), "") and kind is not bool:
-        text += f" [default: {info.default}]"
+        text += f" (default {info.default})"
     if kind is bool:
         flag = f"--{shown}/--no-{shown}" if info.default is not False or name not in ("replace",) else f"--{shown}"
         default = "yes" if info.default else "no"
-        option = typer.Option(flag, help=f"{text} [default: {default}]", rich_help_panel=panel, show_default=False)
+        option = typer.Option(flag, help=f"{text} (default {default})", rich_help_panel=panel, show_default=False)
         return _parameter(name, bool | None, option, None)
     option = typer.Option(f"--{shown}", help=text, metavar=metavar, rich_help_panel=panel, show_default=False)
     if kind is list:
