@@ -166,7 +166,7 @@ def _quoted(array: pa.Array) -> pa.Array:
 
 
 def _hexadecimal(array: pa.Array) -> pa.Array:
-    strings = arrow.strings(array)
+    strings = arrow.strings(array.cast(pa.large_binary()))
     digits = _HEX[strings.data[strings.offsets[0] : strings.offsets[-1]]].reshape(-1)
     return arrow.string_array((strings.offsets - strings.offsets[0]) * 2, digits, arrow.validity(array))
 
@@ -182,15 +182,22 @@ def _instants(array: pa.Array) -> pa.Array:
     zone = "Z" if array.type.tz else ""
     text = array.cast(pa.timestamp(array.type.unit)).cast(pa.large_string())
     text = pc.replace_substring_regex(pc.replace_substring(text, " ", "T", max_replacements=1), r"\.0+$", "")
-    return pc.binary_join_element_wise(text, zone, "")
+    return _joined(text, zone)
+
+
+def _joined(*pieces: pa.Array | str) -> pa.Array:
+    """Strings put together element by element; a null makes a null."""
+    kind = pa.large_string()
+    parts = [pa.scalar(piece, kind) if isinstance(piece, str) else piece.cast(kind) for piece in pieces]
+    return pc.binary_join_element_wise(*parts, pa.scalar("", kind))
 
 
 def _lists(name: str, array: pa.Array) -> pa.Array:
     lengths = arrow.numbers(pc.list_value_length(array)).astype(np.int64)
     offsets = pa.array(np.concatenate(([0], np.cumsum(lengths))))
     items = pc.fill_null(_fragments(name, array.flatten()), "null")
-    joined = pc.binary_join(pa.LargeListArray.from_arrays(offsets, items), ",")
-    text = pc.binary_join_element_wise("[", joined, "]", "")
+    joined = pc.binary_join(pa.LargeListArray.from_arrays(offsets, items), pa.scalar(",", pa.large_string()))
+    text = _joined("[", joined, "]")
     return pc.if_else(pc.is_valid(array), text, pa.scalar(None, pa.large_string()))
 
 
@@ -199,5 +206,5 @@ def _structs(name: str, array: pa.Array) -> pa.Array:
     for field, child in zip(array.type, array.flatten(), strict=True):
         key = json.dumps(field.name, ensure_ascii=False)
         pieces += [f"{',' if pieces else '{'}{key}:", pc.fill_null(_fragments(name, child), "null")]
-    text = pc.binary_join_element_wise(*(pieces or ["{"]), "}", "")
+    text = _joined(*(pieces or [pa.repeat("{", len(array))]), "}")
     return pc.if_else(pc.is_valid(array), text, pa.scalar(None, pa.large_string()))

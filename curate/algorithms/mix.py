@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,12 +16,29 @@ from curate.kernels import arrow, hashing
 from curate.kernels import mix as kernels
 
 _ROWS = 1 << 20
+_BLOCK_BYTES = 32 << 20
 _PLAIN = (
     pa.types.is_string,
     pa.types.is_large_string,
     pa.types.is_integer,
     pa.types.is_boolean,
     pa.types.is_dictionary,
+)
+
+
+GROUPS = pa.schema(
+    [
+        ("group", pa.string()),
+        ("documents", pa.int64()),
+        ("tokens", pa.int64()),
+        ("requested_share", pa.float64()),
+        ("requested", pa.int64()),
+        ("achieved_share", pa.float64()),
+        ("achieved", pa.int64()),
+        ("achieved_documents", pa.int64()),
+        ("achieved_tokens", pa.int64()),
+        ("epochs", pa.float64()),
+    ]
 )
 
 
@@ -157,7 +175,7 @@ def _joined(pieces: list[np.ndarray], kind: type) -> np.ndarray:
     return np.concatenate(pieces) if pieces else np.empty(0, dtype=kind)
 
 
-def choose(pool: Pool, recipe: Recipe) -> tuple[np.ndarray, dict[str, list]]:
+def choose(pool: Pool, recipe: Recipe) -> tuple[np.ndarray, pa.Table]:
     """How often each document is drawn, int32 of shape (documents,), and what that makes of each group.
 
     A group's amount is so many whole epochs, in which each document is drawn once, and the rest from
@@ -166,21 +184,20 @@ def choose(pool: Pool, recipe: Recipe) -> tuple[np.ndarray, dict[str, list]]:
     """
     count = len(pool.names)
     documents = np.bincount(pool.group, minlength=count)
-    tokens = np.bincount(pool.group, weights=pool.tokens, minlength=count).astype(np.int64)
+    tokens = _sums(pool.group, pool.tokens, count)
     units = [int(size) for size in (documents if recipe.unit == "documents" else tokens)]
     weights = _weights(recipe, pool.names, units)
     if recipe.budget is None:
         wanted = requested = units
     else:
         requested = [round(share * recipe.budget) for share in mix_budget.shares(weights)]
-        wanted = mix_budget.allocate(weights, [int(recipe.max_epochs * size) for size in units], recipe.budget)
+        caps = [math.floor(recipe.max_epochs * size + 1e-9) for size in units]
+        wanted = mix_budget.allocate(weights, caps, recipe.budget)
     draws = _draw(pool, documents, units, wanted, recipe.unit == "tokens")
-    drawn_documents = np.bincount(pool.group, weights=draws, minlength=count).astype(np.int64)
-    drawn_tokens = np.bincount(pool.group, weights=draws.astype(np.int64) * pool.tokens, minlength=count).astype(
-        np.int64
-    )
-    achieved = drawn_documents if recipe.unit == "documents" else drawn_tokens
-    return draws, {
+    drawn = _sums(pool.group, draws, count)
+    drawn_tokens = _sums(pool.group, draws.astype(np.float64) * pool.tokens, count)
+    achieved = drawn if recipe.unit == "documents" else drawn_tokens
+    found = {
         "group": pool.names,
         "documents": documents,
         "tokens": tokens,
@@ -188,10 +205,16 @@ def choose(pool: Pool, recipe: Recipe) -> tuple[np.ndarray, dict[str, list]]:
         "requested": requested,
         "achieved_share": mix_budget.shares(achieved.tolist()),
         "achieved": achieved,
-        "achieved_documents": drawn_documents,
+        "achieved_documents": drawn,
         "achieved_tokens": drawn_tokens,
         "epochs": [have / size if size else 0.0 for have, size in zip(achieved.tolist(), units, strict=True)],
     }
+    return draws, pa.table(found, schema=GROUPS)
+
+
+def _sums(group: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
+    """Exact below 2**53."""
+    return np.bincount(group, weights=values, minlength=count).astype(np.int64)
 
 
 def _weights(recipe: Recipe, names: list[str], units: list[int]) -> list[float]:
@@ -231,33 +254,38 @@ def _draw(pool: Pool, documents: np.ndarray, units: list[int], wanted: list[int]
 
 
 def chosen_rows(pool: Pool, draws: np.ndarray) -> Iterator[pa.Table]:
-    """Tables of `shard`, `row` and `draws` of the documents drawn at least once, a million rows at a time."""
+    """Tables of `shard`, `row` and `draws` of the documents drawn: at least one, of a million rows at most."""
     chosen = np.flatnonzero(draws)
-    for start in range(0, len(chosen), _ROWS):
+    for start in range(0, max(len(chosen), 1), _ROWS):
         rows = chosen[start : start + _ROWS]
         yield pa.table({"shard": pool.shard[rows], "row": pool.row[rows].astype(np.int64), "draws": draws[rows]})
 
 
-def copies(table: pa.Table, chosen: pa.Table, names: Sequence[str], seed: int) -> pa.Table:
+def copies(table: pa.Table, chosen: pa.Table, names: Sequence[str], seed: int) -> Iterator[pa.Table]:
     """A row for each draw of the documents chosen, with where it came from and its place in the new corpus.
 
-    table: all columns, `row` ascending. chosen: what `chosen_rows` says of this shard. Columns `origin`, `origin_id`, `draw` and
-    `order` (uint64) and `part` (its high half) are added; `id` becomes `origin/id`, or `origin#draw/id` for
-    further copies, which is unique as names of corpora hold neither mark.
+    table: all columns, `row` ascending. chosen: what `chosen_rows` says of this shard. Columns `origin`, `origin_id`,
+    `draw`, `order` (uint64) and `part` (its high half) are added; `id` becomes `origin/id`, or `origin#draw/id`
+    for further copies, which is unique as names of corpora hold neither mark. At least one table, each of about
+    32 MiB of text at most.
     """
     draws = arrow.numbers(chosen["draws"])
     position = np.searchsorted(arrow.numbers(table["row"]), arrow.numbers(chosen["row"]))
-    repeated = np.repeat(position, draws)
-    draw = (np.arange(len(repeated)) - np.repeat(np.cumsum(draws) - draws, draws)).astype(np.int32)
-    order = np.empty(len(repeated), dtype=np.uint64)
-    kernels.shuffle_hashes(document_hashes(table, names, seed)[repeated], draw, order)
-    kept = table.take(pa.array(repeated))
+    rows = np.repeat(position, draws)
+    draw = (np.arange(len(rows)) - np.repeat(np.cumsum(draws) - draws, draws)).astype(np.int32)
+    order = np.empty(len(rows), dtype=np.uint64)
+    kernels.shuffle_hashes(document_hashes(table, names, seed)[rows], draw, order)
+    block = np.cumsum(arrow.numbers(table["bytes"])[rows]) // _BLOCK_BYTES
+    starts = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist()]
+    for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
+        yield _placed(table.take(pa.array(rows[start:end])), draw[start:end], order[start:end], names)
+
+
+def _placed(kept: pa.Table, draw: np.ndarray, order: np.ndarray, names: Sequence[str]) -> pa.Table:
     origin = groups(kept, names, None)
     origin_id = arrow.combined(kept["id"])
     again = pc.binary_join_element_wise(origin, pa.array(draw).cast(pa.string()), "#")
-    prefix = pc.if_else(pa.array(draw > 0), again, origin)
     added = {
-        "id": pc.binary_join_element_wise(prefix, origin_id, "/"),
         "origin": origin,
         "origin_id": origin_id,
         "draw": pa.array(draw),
@@ -265,11 +293,19 @@ def copies(table: pa.Table, chosen: pa.Table, names: Sequence[str], seed: int) -
         "part": pa.array((order >> np.uint64(32)).astype(np.uint32)),
     }
     others = {name: kept[name] for name in kept.column_names if name not in added}
-    return pa.table({"id": added.pop("id"), **others, **added})
+    others["id"] = pc.binary_join_element_wise(pc.if_else(pa.array(draw > 0), again, origin), origin_id, "/")
+    return pa.table({**others, **added})
 
 
-def shuffled(tables: Iterable[pa.Table]) -> pa.Table:
-    """One part in its order, without the column `order`; equal places keep the order of the inputs."""
-    table = pa.concat_tables(tables).combine_chunks()
-    places = np.argsort(arrow.numbers(table["order"]), kind="stable")
-    return table.drop_columns("order").take(pa.array(places))
+def shuffled(tables: Iterable[pa.Table], piece: int, pieces: int) -> pa.Table:
+    """One piece of the new corpus in its order, without the column `order`; equal places keep the order of the inputs.
+
+    pieces: into how many equal ranges of `order` the corpus is cut.
+    """
+    found = []
+    for table in tables:
+        high = arrow.numbers(table["order"]) >> np.uint64(32)
+        found.append(table.filter(pa.array(high * np.uint64(pieces) >> np.uint64(32) == piece)))
+    whole = pa.concat_tables(found).combine_chunks()
+    places = np.argsort(arrow.numbers(whole["order"]), kind="stable")
+    return whole.drop_columns("order").take(pa.array(places))

@@ -12,7 +12,7 @@ from curate.stage import Applied, Census, InputShard, ModelPath, Settled, Stage,
 
 _AMOUNT = re.compile(r"(\d[\d_,]*(?:\.\d+)?)([kMBGT]?)")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
-_LEAST_PART, _MOST_PART, _MOST_PARTS = 4 << 20, 64 << 20, 1024
+_LEAST_PIECE, _MOST_PIECE, _MOST_PARTS = 3 << 20, 96 << 20, 1024
 
 
 def amount(value: Any) -> Any:
@@ -28,8 +28,18 @@ def amount(value: Any) -> Any:
 
 
 def pairs(value: Any) -> Any:
-    """A mapping as a list of NAME=WEIGHT."""
-    return [f"{name}={weight}" for name, weight in value.items()] if isinstance(value, dict) else value
+    """A list of GROUP=NUMBER as a mapping. Raises ValueError for other items."""
+    if not isinstance(value, list | tuple):
+        return value
+    found = {}
+    for item in value:
+        group, mark, number = str(item).rpartition("=")
+        if not (mark and group):
+            raise ValueError(f"'{item}' is not GROUP=NUMBER")
+        if group in found:
+            raise ValueError(f"group '{group}' has two weights; give it one")
+        found[group] = number
+    return found
 
 
 Amount = Annotated[
@@ -37,45 +47,36 @@ Amount = Annotated[
     BeforeValidator(amount),
     WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": f"^{_AMOUNT.pattern}$"}]}),
 ]
-Weights = Annotated[
-    list[str],
-    BeforeValidator(pairs),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "array", "items": {"type": "string"}},
-                {"type": "object", "additionalProperties": {"type": "number"}},
-            ]
-        }
-    ),
-]
+Weights = Annotated[dict[str, Annotated[float, Field(gt=0)]], BeforeValidator(pairs)]
 
 
 class MixConfig(StageConfig):
     """Mix one or more corpora, in given shares and up to a budget, into a new, shuffled corpus."""
 
     names: list[str] = Field(
-        [], description="Names of the corpora in their order; given by NAME=PATH, or else those of the folders."
+        [], description="Names of the corpora in their order: as given by NAME=FOLDER, or else those of the folders."
     )
     by: str | None = Field(
         None,
-        description="Column whose values are the groups of the mixture, such as `cluster`. Without it each corpus is a group.",
+        description="Column whose values are the groups of the mixture, such as `cluster`. "
+        "Without it each corpus is a group.",
     )
     weights: Weights = Field(
-        [],
-        description="Share of a group as GROUP=NUMBER; the numbers need not sum to one, and groups not named are left out. "
-        "Without weights the shares follow the groups' sizes and the temperature.",
+        {},
+        description="Share of a group as GROUP=NUMBER; the numbers need not sum to one, and groups not named are left "
+        "out. Without weights the shares follow the groups' sizes and the temperature.",
     )
     temperature: float = Field(
         1.0,
         gt=0,
-        description="Without weights, a group's share is its size to the power 1/temperature: 1 is by size, larger is more even.",
+        description="Without weights, a group's share is its size to the power 1/temperature: 1 is by size, "
+        "larger is more even.",
     )
     documents: Amount | None = Field(
         None, gt=0, description="How many documents to write, such as 1M. With no budget everything is written once."
     )
     tokens: Amount | None = Field(
-        None, gt=0, description="How many tokens to write, such as 10M, met to within a document a group."
+        None, gt=0, description="How many tokens to write, such as 10M, met to within a document in each group."
     )
     max_epochs: float = Field(
         4.0,
@@ -84,17 +85,20 @@ class MixConfig(StageConfig):
     )
     score: str | None = Field(
         None,
-        description="Column of log weights, such as `dsir`, by which documents are chosen inside a group: at random in proportion to "
-        "exp(score / temperature), without replacement. Without it all are alike. Documents without a score are left out.",
+        description="Column of log weights, such as `dsir`, by which documents are chosen inside a group: at random in "
+        "proportion to exp(score / temperature), without replacement. Without it all are alike. "
+        "Documents without a score are left out.",
     )
     score_temperature: float = Field(
         1.0,
         ge=0,
-        description="How much chance there is in choosing by score: 0 takes the greatest scores, larger is nearer to chance alone.",
+        description="How much chance there is in choosing by score: 0 takes the greatest scores, "
+        "larger is nearer to chance alone.",
     )
     tokenizer: ModelPath | None = Field(
         None,
-        description="Tokenizer that counts tokens: a `tokenizer.json` file or a Hugging Face id. Without it counts are estimates.",
+        description="Tokenizer that counts tokens: a `tokenizer.json` file or a Hugging Face id. "
+        "Without it counts are estimates.",
     )
     seed: int = Field(0, ge=0, lt=1 << 63, description="Another seed chooses and shuffles otherwise.")
 
@@ -108,14 +112,6 @@ class MixConfig(StageConfig):
             raise ValueError("two corpora have one name; tell them apart with NAME=PATH")
         return names
 
-    @field_validator("weights")
-    @classmethod
-    def _numbers(cls, weights: list[str]) -> list[str]:
-        groups = [_weight(item)[0] for item in weights]
-        if len(set(groups)) < len(groups):
-            raise ValueError("a group has two weights; give each one")
-        return weights
-
     @model_validator(mode="after")
     def _together(self) -> MixConfig:
         if self.documents and self.tokens:
@@ -124,27 +120,18 @@ class MixConfig(StageConfig):
             for name in ("weights", "temperature", "max_epochs", "score"):
                 if getattr(self, name) != type(self).model_fields[name].default:
                     raise ValueError(f"{name} means nothing without a budget; add documents or tokens")
+        if self.score is None and self.score_temperature != 1.0:
+            raise ValueError("score_temperature means nothing without a score; add one")
         if self.weights and self.temperature != 1.0:
             raise ValueError("shares come from weights or from a temperature, not both")
         return self
-
-
-def _weight(item: str) -> tuple[str, float]:
-    group, mark, number = item.rpartition("=")
-    try:
-        weight = float(number)
-    except ValueError:
-        weight = -1.0
-    if not (mark and group and 0 < weight < float("inf")):
-        raise ValueError(f"'{item}' is not GROUP=NUMBER with a number above 0")
-    return group, weight
 
 
 def _recipe(config: MixConfig):
     from curate.algorithms.mix import Recipe
 
     return Recipe(
-        weights=dict(map(_weight, config.weights)) or None,
+        weights=config.weights or None,
         temperature=config.temperature,
         budget=config.documents or config.tokens,
         unit="tokens" if config.tokens else "documents",
@@ -191,12 +178,11 @@ def settle(tables: Iterable, config: MixConfig) -> Settled:
 
     recipe = _recipe(config)
     pool, removed = mix.pool(tables, recipe)
-    draws, found = mix.choose(pool, recipe)
+    draws, model = mix.choose(pool, recipe)
     count = counter(config.tokenizer)
-    constant = {"unit": recipe.unit, "tokenizer": count.name, "estimated": count.estimated}
-    model = pa.table({**found, **{name: pa.array([value] * len(pool.names)) for name, value in constant.items()}})
-    if missing := int(np.count_nonzero(draws == 0)):
-        removed["not drawn"] = missing
+    for name, value in {"unit": recipe.unit, "tokenizer": count.name, "estimated": count.estimated}.items():
+        model = model.append_column(name, pa.repeat(pa.scalar(value), model.num_rows))
+    removed["not drawn"] = int(np.count_nonzero(draws == 0))
     return Settled(model, mix.chosen_rows(pool, draws), removed)
 
 
@@ -211,8 +197,8 @@ def gather(table, mine, config: MixConfig):
     return copies(table, mine, config.names, config.seed)
 
 
-def parts(inputs: list[InputShard], config: MixConfig) -> int:
-    """So many that a part holds 64 MiB of text at most, and about 64 of them where there is less than that."""
+def pieces(inputs: list[InputShard], config: MixConfig) -> int:
+    """How many pieces of about 96 MiB of text, or an eightieth of it all where that is less, the new corpus has."""
     read, rows = sum(shard.bytes for shard in inputs), sum(shard.rows for shard in inputs)
     epochs = 1.0
     if config.documents:
@@ -220,11 +206,18 @@ def parts(inputs: list[InputShard], config: MixConfig) -> int:
     elif config.tokens:
         epochs = min(config.max_epochs, 8 * config.tokens / max(read, 1))
     written = int(read * epochs)
-    return min(max(written // min(max(written // 64, _LEAST_PART), _MOST_PART), 1), _MOST_PARTS)
+    return max(written // min(max(written // 80, _LEAST_PIECE), _MOST_PIECE), 1)
+
+
+def parts(inputs: list[InputShard], config: MixConfig) -> int:
+    return min(pieces(inputs, config), _MOST_PARTS)
 
 
 def slices(inputs: list[InputShard], config: MixConfig, shard_bytes: int) -> list[dict]:
-    return [{"part": part} for part in range(parts(inputs, config))]
+    """The parts in order; above 1024 of them each is read several times, for one piece of it after another."""
+    count = parts(inputs, config)
+    share = -(-pieces(inputs, config) // count)
+    return [{"part": piece // share, "piece": piece, "pieces": share * count} for piece in range(share * count)]
 
 
 def adds(config: MixConfig):
@@ -238,7 +231,7 @@ def apply(slice_: dict, tables: Iterator, mine, prepared, config: MixConfig) -> 
 
     from curate.algorithms.mix import shuffled
 
-    table = shuffled(tables)
+    table = shuffled(tables, slice_["piece"], slice_["pieces"])
     repeats = pc.sum(pc.greater(table["draw"], 0)).as_py() or 0
     yield Applied(table, read=table.num_rows - repeats, repeats=repeats)
 
