@@ -1,0 +1,85 @@
+"""Finding bytes eight at a time in a machine word (SWAR), as in Mycroft's test for a zero byte.
+
+Which byte of the word it was is then found byte by byte, so these suit stretches that are long
+on average, such as the inside of a string.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_LOW = np.uint64(0x0101010101010101)
+_HIGH = np.uint64(0x8080808080808080)
+_CONTROL = np.uint64(0x2020202020202020)
+_QUOTE = np.uint64(0x2222222222222222)
+_BACKSLASH = np.uint64(0x5C5C5C5C5C5C5C5C)
+_EIGHT = np.uint64(8)
+_NONE = np.uint64(0)
+
+
+@njit(nogil=True, cache=True)
+def _word(data, at):
+    """Eight bytes from `at` as a little-endian word; LLVM makes one load of it since unsigned indexes do not wrap."""
+    first = np.uint64(at)
+    value = _NONE
+    for i in range(8):
+        value |= np.uint64(data[first + np.uint64(i)]) << (_EIGHT * np.uint64(i))
+    return value
+
+
+@njit(nogil=True, cache=True)
+def _zeros(word):
+    """Not zero if and only if a byte of the word is zero."""
+    return (word - _LOW) & ~word & _HIGH
+
+
+@njit(nogil=True, cache=True)
+def find_byte(data, at, end, byte):
+    """Index of the first `byte` in data[at:end], or `end`."""
+    pattern = _LOW * np.uint64(byte)
+    while at + 8 <= end and _zeros(_word(data, at) ^ pattern) == _NONE:
+        at += 8
+    while at < end and data[at] != byte:
+        at += 1
+    return at
+
+
+@njit(nogil=True, cache=True)
+def find_either(data, at, end, one, other):
+    """Index of the first of two bytes in data[at:end], or `end`."""
+    first = _LOW * np.uint64(one)
+    second = _LOW * np.uint64(other)
+    while at + 8 <= end:
+        word = _word(data, at)
+        if (_zeros(word ^ first) | _zeros(word ^ second)) != _NONE:
+            break
+        at += 8
+    while at < end and data[at] != one and data[at] != other:
+        at += 1
+    return at
+
+
+@njit(nogil=True, cache=True)
+def find_special(data, at, end):
+    """Index of the first quote, backslash or control character (below 0x20) in data[at:end], or `end`."""
+    while at + 8 <= end:
+        word = _word(data, at)
+        if (((word - _CONTROL) & ~word & _HIGH) | _zeros(word ^ _QUOTE) | _zeros(word ^ _BACKSLASH)) != _NONE:
+            break
+        at += 8
+    while at < end and data[at] >= 32 and data[at] != 34 and data[at] != 92:
+        at += 1
+    return at
+
+
+@njit(nogil=True, cache=True)
+def copy(data, start, end, out, to):
+    """Copy data[start:end] to out[to:]; gives the place after it."""
+    length = end - start
+    if length >= 64:
+        out[to : to + length] = data[start:end]
+    else:
+        for i in range(length):
+            out[np.uint64(to + i)] = data[np.uint64(start + i)]
+    return to + length
