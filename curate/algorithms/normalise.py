@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import operator
 import unicodedata
-from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.algorithms.batches import batches
 from curate.kernels import arrow, hashing, unicode
 from curate.kernels import normalise as kernels
 
@@ -97,7 +97,7 @@ def _compose(array: pa.Array, chosen: np.ndarray) -> tuple[pa.Array, int]:
         return array, 0
     changed = 0
     pieces = []
-    for batch in _batches(array.filter(pa.array(chosen))):
+    for _, batch in batches(array.filter(pa.array(chosen)), _BATCH_BYTES):
         before = batch.to_pylist()
         after = [unicodedata.normalize("NFC", text) for text in before]
         changed += sum(map(operator.ne, before, after))
@@ -105,11 +105,3 @@ def _compose(array: pa.Array, chosen: np.ndarray) -> tuple[pa.Array, int]:
     if not changed:
         return array, 0
     return pc.replace_with_mask(array, pa.array(chosen), pa.concat_arrays(pieces)), changed
-
-
-def _batches(array: pa.Array) -> Iterator[pa.Array]:
-    """Runs of rows of about _BATCH_BYTES, so that few of them are Python strings at a time."""
-    ends = np.cumsum(text_bytes(array)) // _BATCH_BYTES
-    starts = np.flatnonzero(np.diff(ends, prepend=-1))
-    for start, end in zip(starts, [*starts[1:], len(array)], strict=True):
-        yield array.slice(start, end - start)
