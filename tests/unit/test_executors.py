@@ -173,7 +173,7 @@ class TestSupervised:
     def test_nothing_to_import(self, supervised):
         name = type(supervised).__name__.removesuffix("Executor").lower()
         made = executor(name, 1, "no_such_module:run")
-        with pytest.raises(CurateError, match="workers cannot import no_such_module:run(.|\n)*ModuleNotFoundError"):
+        with pytest.raises(CurateError, match=r"workers cannot import no_such_module:run(.|\n)*ModuleNotFoundError"):
             list(made.run(tasks("double")))
         made.stop()
 

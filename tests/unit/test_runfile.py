@@ -245,7 +245,7 @@ class TestRefused:
         assert [line.split(":")[1] for line in lines] == ["2", "2", "3"]
 
     def test_a_file_that_is_not_there(self):
-        with pytest.raises(UsageError, match="absent.yaml: cannot be read: No such file"):
+        with pytest.raises(UsageError, match=r"absent\.yaml: cannot be read: No such file"):
             runfile.load("absent.yaml", VERBS, Common)
 
 
@@ -273,7 +273,7 @@ class TestOverrides:
         [
             (
                 "cluster.clusters=5",
-                "--set cluster.clusters=5: 'cluster' may be any of cluster (line 4), recluster (line 5); tell them apart",
+                "--set cluster.clusters=5: 'cluster' may be any of cluster (line 4), recluster (line 5); tell them",
             ),
             ("dedupe.threshold=1", "--set dedupe.threshold=1: there is no step 'dedupe'; did you mean 'dedup'?"),
             ("dedup.treshold=1", "--set dedup.treshold=1: dedup: unknown option 'treshold'; did you mean 'threshold'?"),

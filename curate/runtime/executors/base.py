@@ -114,7 +114,7 @@ def load(function: str) -> Function:
     module, _, name = function.partition(":")
     try:
         return getattr(importlib.import_module(module), name)
-    except Exception:  # noqa: BLE001 - whatever a module does as it is imported, people need to see it
+    except Exception:  # whatever a module does as it is imported, people need to see it
         raise CurateError(f"workers cannot import {function}\n{traceback.format_exc()}") from None
 
 
@@ -125,7 +125,7 @@ def attempt(function: Function, plan: str, index: int) -> dict:
         fields = {"status": "done", "result": json.loads(json.dumps(function(plan, index)))}
     except KeyboardInterrupt:
         raise
-    except BaseException as problem:  # noqa: BLE001 - a task ends in an outcome, whatever it raised
+    except BaseException as problem:  # a task ends in an outcome, whatever it raised
         fields = {"status": "failed", "error": _shortened(_message(problem)), "kind": _kind(problem)}
     return {**fields, "seconds": time.perf_counter() - begun}
 

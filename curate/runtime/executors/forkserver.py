@@ -45,7 +45,7 @@ def main(descriptor: int, function: str) -> None:
     except CurateError as problem:
         control.send({"error": str(problem)})
         return
-    except Exception:  # noqa: BLE001 - the coordinator shows it
+    except Exception:
         control.send({"error": f"workers cannot start\n{traceback.format_exc()}"})
         return
     control.send({"ready": True})
@@ -124,7 +124,7 @@ class _Server:
             self._deaths.close()
             self._bell.close()
             _work(Channel(end), self._function, parent)
-        except BaseException:  # noqa: BLE001 - a worker must never return into the forkserver's loop
+        except BaseException:  # a worker must never return into the forkserver's loop
             traceback.print_exc()
             os._exit(1)
         finally:

@@ -32,7 +32,7 @@ main({descriptor}, {function!r})"""
 
 
 class LocalExecutor:
-    """Workers persist over tasks and runs. One that dies is replaced, and its task tried once more, after the others."""
+    """Workers persist over tasks and runs. One that dies is replaced; its task is tried once more, after the others."""
 
     def __init__(self, workers: int, function: str):
         self._most = workers
@@ -240,7 +240,7 @@ class _Pool:
 
 
 def _launch(function: str, theirs: socket.socket) -> subprocess.Popen:
-    """Start a forkserver. Its SIGINT stays blocked: Ctrl-C reaches every process of the terminal, but is ours to answer."""
+    """Start a forkserver. Its SIGINT stays blocked: Ctrl-C reaches all processes of a terminal, but is ours to answer."""
     program = _PROGRAM.format(path=sys.path, descriptor=theirs.fileno(), function=function)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
