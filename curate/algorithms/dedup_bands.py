@@ -1,0 +1,64 @@
+"""How a sketch is cut into bands, and what the cut finds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from curate.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FOUND_AT_THRESHOLD = 0.995
+KEYS_PER_PART = 16 << 20
+BYTES_PER_PART = 256 << 20
+
+
+class Bands(NamedTuple):
+    """So many bands of so many rows: documents that agree in all rows of a band are compared."""
+
+    bands: int
+    rows: int
+
+
+def probability(similarity: float, bands: Bands) -> float:
+    """That two documents of a Jaccard similarity are compared: 1 - (1 - s**rows)**bands (Leskovec, Rajaraman and Ullman, ch. 3)."""
+    return 1 - (1 - similarity**bands.rows) ** bands.bands
+
+
+def chosen(threshold: float, permutations: int) -> Bands:
+    """The cut of at most that many permutations with the longest bands that finds 99.5 % at the threshold.
+
+    Raises UsageError when there is none.
+    """
+    for rows in range(permutations, 0, -1):
+        bands = Bands(permutations // rows, rows)
+        if probability(threshold, bands) >= FOUND_AT_THRESHOLD:
+            return bands
+    raise UsageError(
+        f"dedup: {permutations} permutations find fewer than {FOUND_AT_THRESHOLD:.1%} of the pairs at threshold "
+        f"{threshold}; raise --permutations or the threshold, or give --bands and --rows"
+    )
+
+
+def parts(rows: int, text_bytes: int, bands: Bands | None) -> int:
+    """Parts of both shuffles: some 16 M keys of 32 bytes, and the n-gram sets of 256 MiB of text, in each."""
+    keys = rows * (1 + (bands.bands if bands else 0))
+    return max(1, -(-keys // KEYS_PER_PART), -(-text_bytes // BYTES_PER_PART))
+
+
+def curve(bands: Bands | None) -> pa.Table:
+    """`similarity` and the share of pairs `found` there, at 21 points; nothing without bands."""
+    import pyarrow as pa
+
+    points = [i / 20 for i in range(21)] if bands else []
+    found = [probability(point, bands) for point in points] if bands else []
+    return pa.table({"similarity": pa.array(points, pa.float64()), "found": pa.array(found, pa.float64())})
+
+
+def report(bands: Bands | None) -> list[str]:
+    """The curve for people."""
+    if bands is None:
+        return ["only documents with the same words in the same order were looked for"]
+    points = ", ".join(f"{point:.1f}: {probability(point, bands):.1%}" for point in (0.5, 0.6, 0.7, 0.8, 0.9))
+    return [f"{bands.bands} bands of {bands.rows} rows; share of pairs compared, by similarity: {points}"]
