@@ -13,12 +13,13 @@ import what they need when they run, in a worker.
 
 A census is a pass over the input before `apply` (or, as `after`, over the finished layer):
 
-    survey(table, mine, config) -> Table    once a shard, on the columns of `needs` and of the runtime
+    survey(table, mine, config) -> Table    once a shard, on the columns of `needs` and of the runtime;
+                                            an iterator of tables where one would be too large
     link(tables, part, config) -> Table     once a part, optional: the shuffle
     settle(tables, config) -> Settled       once; streams over what came before, in shard order
 
-Tables given to `survey`, to a selecting `apply` and to `after` carry three columns of the runtime's
-besides those the stage needs: `shard` (int32, over all inputs), `row` (int64, within the shard) and
+Tables given to `survey`, `apply` and `after` carry three columns of the runtime's besides those the stage
+needs: `shard` (int32, over all inputs), `row` (int64, within the shard) and
 `corpus` (int32, which input). With `--where` every function sees only the chosen rows. A survey
 table with a `part` column (uint32, a hash over its full range) is routed to `link`: the runtime
 scales it to the number of parts, and `link` sees its part's rows of every survey in shard order, less that column.
@@ -130,7 +131,7 @@ class Census:
     A stage that takes sources is surveyed by slices: survey(slice, mine, config), where slice["index"] is its number.
     """
 
-    survey: Callable[..., pa.Table]
+    survey: Callable[..., pa.Table | Iterator[pa.Table]]
     settle: Callable[..., Settled]
     link: Callable[..., pa.Table] | None = None
     sample: Callable[[Any], int | None] | None = None

@@ -116,16 +116,19 @@ def _survey(work: Work, phase: Phase, number: int) -> dict[str, Any]:
         tables = _survey_slice(work, phase, number)
     else:
         tables = _survey_shards(work, phase, number, seen)
-    routed.write(path, (_routed(work.plan, table) for table in tables), seen)
+    pieces = (piece for given in tables for piece in ([given] if isinstance(given, pa.Table) else given))
+    routed.write(path, (_routed(work.plan, piece) for piece in pieces), seen)
     return {"rows": seen["rows"], "bytes": seen["bytes"]}
 
 
-def _survey_slice(work: Work, phase: Phase, number: int) -> Iterator[pa.Table]:
+def _survey_slice(work: Work, phase: Phase, number: int) -> Iterator[pa.Table | Iterator[pa.Table]]:
     mine = work.mine(phase.census - 1, number)
     yield _census(work, phase).survey(work.plan.slices[number], mine, work.config)
 
 
-def _survey_shards(work: Work, phase: Phase, number: int, seen: dict[str, int]) -> Iterator[pa.Table]:
+def _survey_shards(
+    work: Work, phase: Phase, number: int, seen: dict[str, int]
+) -> Iterator[pa.Table | Iterator[pa.Table]]:
     census = _census(work, phase)
     size = sample_size(work.stage, work.config, phase.census)
     needs = [*_needs(work, census), *(["id"] if size is not None else [])]
@@ -148,7 +151,7 @@ def _survey_shards(work: Work, phase: Phase, number: int, seen: dict[str, int]) 
             yield census.survey(table, work.mine(phase.census - 1, index), work.config)
 
 
-def _survey_new(work: Work, number: int, seen: dict[str, int]) -> Iterator[pa.Table]:
+def _survey_new(work: Work, number: int, seen: dict[str, int]) -> Iterator[pa.Table | Iterator[pa.Table]]:
     census = _census(work, Phase("survey", AFTER, 0, 0))
     for row, name in enumerate(slice_shards(work.plan)[number]):
         table = output.new_shard(work.plan, name)
