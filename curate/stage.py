@@ -88,12 +88,13 @@ class Options(StageConfig):
 class Settled:
     """What a census found.
 
-    model: goes to every task that follows, and, after the last census, into the layer's `model.parquet`.
+    model: goes to every task that follows, and, after the last census, into the layer's `model.parquet`;
+    None keeps that of the census before.
     rows: tables with `shard` (int32) and `row` (int64) and more columns, in any order; stored by shard.
     removed: documents that this census already decided to leave out, by reason (a mix does).
     """
 
-    model: pa.Table
+    model: pa.Table | None
     rows: Iterable[pa.Table] | None = None
     removed: Mapping[str, int] = field(default_factory=dict)
 

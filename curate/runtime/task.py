@@ -221,8 +221,9 @@ def _settle(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     if settled.rows is not None:
         _write_rows(work, phase.census, settled)
     footer = {"rows": settled.rows is not None, "removed": dict(settled.removed), "where": _refused(work, phase.census)}
-    footer["digest"] = table_digest(settled.model)
-    shards.write(model_path(work.plan, work.stage, phase.census), settled.model, footer)
+    model = settled.model if settled.model is not None else read_model(work.plan, work.stage, phase.census - 1)
+    footer["digest"] = table_digest(model)
+    shards.write(model_path(work.plan, work.stage, phase.census), model, footer)
     return {}
 
 
