@@ -6,7 +6,7 @@ import gzip
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -54,8 +54,9 @@ def write_parquet(tables: Iterable[pa.Table], path: str, columns: Sequence[str])
 def json_lines(table: pa.Table, columns: Sequence[str]) -> np.ndarray:
     """JSON objects of the columns, in order, a line each, as uint8.
 
-    Strings are escaped as RFC 8259 asks and otherwise left as UTF-8; `meta` is JSON already and stays as it is; times are ISO 8601;
-    binary values are hexadecimal; floats have the fewest digits that give them again; NaN and infinities are null.
+    Strings are escaped as RFC 8259 asks and otherwise left as UTF-8; `meta` is JSON already and stays as it is; times
+    are ISO 8601; binary values are hexadecimal; floats have the fewest digits that give them again; NaN and
+    infinities are null. Raises UsageError for a type that has no JSON.
     """
     values = [_value(name, arrow.combined(table[name])) for name in columns]
     before = [json.dumps(name, ensure_ascii=False) + ":" for name in columns]
@@ -99,8 +100,8 @@ def _pieces(table: pa.Table) -> Iterator[pa.Table]:
 
 
 @contextmanager
-def _opened(path: str, form: str) -> Iterator[IO[bytes]]:
-    """A file to write bytes to; the same bytes in give the same file."""
+def _opened(path: str, form: str) -> Iterator[Any]:
+    """A binary file to write to; the same bytes in give the same file."""
     with open(path, "wb") as file:
         if form.endswith(".zst"):
             import zstandard

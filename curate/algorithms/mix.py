@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.algorithms import mix_budget
+from curate.algorithms import mix_budget, tokens
 from curate.errors import UsageError
 from curate.kernels import arrow, hashing
 from curate.kernels import mix as kernels
+
+token_counter = lru_cache(maxsize=1)(tokens.counter)
 
 _ROWS = 1 << 20
 _BLOCK_BYTES = 32 << 20
@@ -137,14 +140,14 @@ def pool(tables: Iterable[pa.Table], recipe: Recipe) -> tuple[Pool, dict[str, in
     24 bytes a document, and 8 more while the pieces are put together. Raises UsageError for a corpus without one score.
     """
     known: dict[str, int] = {}
-    unscored: set[str | None] = set()
+    unscored: set[str] = set()
     pieces: dict[str, list[np.ndarray]] = {name: [] for name in ("group", "key", "tokens", "shard", "row")}
     removed: dict[str, int] = {}
     for table in tables:
         named, scored = pc.is_valid(table["group"]), pc.is_valid(table["key"])
         _count(removed, f"null {recipe.by}", pc.invert(named))
         _count(removed, f"null {recipe.score}", pc.and_(named, pc.invert(scored)))
-        unscored.update(table["group"].filter(pc.invert(scored)).unique().to_pylist())
+        unscored.update(table["group"].filter(pc.and_(named, pc.invert(scored))).unique().to_pylist())
         table = table.filter(pc.and_(named, scored))
         encoded = arrow.combined(table["group"]).dictionary_encode()
         codes = np.array(
@@ -184,8 +187,8 @@ def choose(pool: Pool, recipe: Recipe) -> tuple[np.ndarray, pa.Table]:
     """
     count = len(pool.names)
     documents = np.bincount(pool.group, minlength=count)
-    tokens = _sums(pool.group, pool.tokens, count)
-    units = [int(size) for size in (documents if recipe.unit == "documents" else tokens)]
+    lengths = _sums(pool.group, pool.tokens, count)
+    units = [int(size) for size in (documents if recipe.unit == "documents" else lengths)]
     weights = _weights(recipe, pool.names, units)
     if recipe.budget is None:
         wanted = requested = units
@@ -200,7 +203,7 @@ def choose(pool: Pool, recipe: Recipe) -> tuple[np.ndarray, pa.Table]:
     found = {
         "group": pool.names,
         "documents": documents,
-        "tokens": tokens,
+        "tokens": lengths,
         "requested_share": mix_budget.shares(weights),
         "requested": requested,
         "achieved_share": mix_budget.shares(achieved.tolist()),

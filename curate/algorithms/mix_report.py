@@ -3,40 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
 
 _MOST_GROUPS = 20
+_HEADINGS = ("group", "documents", "tokens", "requested", "achieved", "epochs", "documents drawn", "tokens drawn")
+_SUMMED = (
+    "documents",
+    "tokens",
+    "requested_share",
+    "achieved_share",
+    "achieved",
+    "achieved_documents",
+    "achieved_tokens",
+)
 
 
 def lines(model: pa.Table, budget: int | None) -> list[str]:
     """The groups of greatest share, their sum, and what kept the mixture from its budget."""
-    rows = model.to_pylist()
+    rows: list[dict[str, Any]] = model.to_pylist()
     if not rows:
-        return ["the mixture is empty: no document was chosen from"]
+        return ["the mixture is empty: there was no document to choose from"]
     unit = rows[0]["unit"]
-    estimate = "estimated " if rows[0]["estimated"] else ""
-    heading = ["group", "documents", "tokens", "requested", "achieved", "epochs", "documents drawn", "tokens drawn"]
+    total: dict[str, Any] = {name: sum(row[name] for row in rows) for name in _SUMMED}
+    total |= {"group": "total", "epochs": total["achieved"] / max(total[unit], 1)}
     shown = sorted(rows, key=lambda row: (-row["requested_share"], row["group"]))[:_MOST_GROUPS]
-    cells = [_cells(row) for row in shown]
-    totals = {name: sum(row[name] for row in rows) for name in rows[0] if not isinstance(rows[0][name], str)}
-    size = totals["documents"] if unit == "documents" else totals["tokens"]
-    totals |= {"group": "total", "epochs": totals["achieved"] / size if size else 0.0}
-    result = _aligned([heading, *cells, _cells(totals)])
+    result = _aligned([_HEADINGS, *map(_cells, shown), _cells(total)])
     if len(rows) > len(shown):
         result.insert(-1, f"... and {len(rows) - len(shown)} smaller groups")
-    result.append(
-        f"shares of {estimate if unit == 'tokens' else ''}{unit}; tokens are {estimate}counts of {rows[0]['tokenizer']}"
-    )
-    if budget is not None and sum(row["requested_share"] for row in rows) and totals["achieved"] < 0.99 * budget:
+    counted = "estimated, not counted" if rows[0]["estimated"] else f"counted by {rows[0]['tokenizer']}"
+    result.append(f"requested and achieved are shares of the {unit}; tokens are {counted}")
+    if budget is not None and total["achieved"] < 0.99 * budget:
         result.append(
-            f"{budget - totals['achieved']:,} {unit} short of the budget of {budget:,}: every group is at its most epochs; "
-            "raise max_epochs, or add documents"
+            f"{budget - total['achieved']:,} {unit} short of the budget of {budget:,}: every group with a share is at "
+            "its most epochs; raise max_epochs, or add documents"
         )
     return result
 
 
-def _cells(row: dict) -> list[str]:
+def _cells(row: dict[str, Any]) -> list[str]:
     return [
         row["group"],
         f"{row['documents']:,}",

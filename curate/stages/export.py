@@ -28,8 +28,8 @@ class ExportConfig(StageConfig):
     columns: Annotated[list[str], BeforeValidator(split)] = Field(
         ["id", "text", "source", "url", "date", "meta"],
         min_length=1,
-        description="Columns to write, of any layer, in this order, with commas between them; `meta` becomes a nested object in JSON. "
-        "Plain text has the text alone.",
+        description="Columns to write, of any layer, in this order, with commas between them; `meta` becomes a nested "
+        "object in JSON. Plain text has the text alone.",
     )
     separator: str = Field(
         "\n\n", description="What ends each document in plain text; \\n, \\t, \\f and \\0 are understood."

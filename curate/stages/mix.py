@@ -151,7 +151,6 @@ def survey(table, mine, config: MixConfig):
     import pyarrow as pa
 
     from curate.algorithms import mix
-    from curate.algorithms.tokens import counter
 
     scores, usable = (
         mix.usable_scores(table[config.score]) if config.score else (None, np.ones(table.num_rows, dtype=np.bool_))
@@ -162,7 +161,7 @@ def survey(table, mine, config: MixConfig):
             "shard": table["shard"],
             "row": table["row"],
             "group": mix.groups(table, config.names, config.by),
-            "tokens": pa.array(counter(config.tokenizer).count(table["text"])),
+            "tokens": pa.array(mix.token_counter(config.tokenizer).count(table["text"])),
             "key": pa.array(keys, mask=~usable),
         }
     )
@@ -174,12 +173,11 @@ def settle(tables: Iterable, config: MixConfig) -> Settled:
     import pyarrow as pa
 
     from curate.algorithms import mix
-    from curate.algorithms.tokens import counter
 
     recipe = _recipe(config)
     pool, removed = mix.pool(tables, recipe)
     draws, model = mix.choose(pool, recipe)
-    count = counter(config.tokenizer)
+    count = mix.token_counter(config.tokenizer)
     for name, value in {"unit": recipe.unit, "tokenizer": count.name, "estimated": count.estimated}.items():
         model = model.append_column(name, pa.repeat(pa.scalar(value), model.num_rows))
     removed["not drawn"] = int(np.count_nonzero(draws == 0))
@@ -195,6 +193,11 @@ def gather(table, mine, config: MixConfig):
     from curate.algorithms.mix import copies
 
     return copies(table, mine, config.names, config.seed)
+
+
+def settled_already(tables: Iterable, config: MixConfig) -> Settled:
+    """The copies stay where they are routed; the groups are what is worth keeping."""
+    return Settled(None)
 
 
 def pieces(inputs: list[InputShard], config: MixConfig) -> int:
@@ -251,7 +254,7 @@ STAGE = Stage(
     adds=adds,
     before=(
         Census(survey, settle=settle, needs=needs_to_choose),
-        Census(gather, settle=None, needs=needs_all),
+        Census(gather, settle=settled_already, needs=needs_all),
     ),
     slices=slices,
     parts=parts,

@@ -15,8 +15,8 @@ class SampleConfig(StageConfig):
     fraction: float = Field(
         gt=0,
         le=1,
-        description="Share of the documents to draw, such as 0.01. Each is drawn or not by a hash of the seed and its id, so the "
-        "number comes close to the share, and a smaller sample of the same seed is part of a larger one.",
+        description="Share of the documents to draw, such as 0.01. Each is drawn or not by a hash of the seed and its "
+        "id, so the number comes close to the share, and a smaller sample of the same seed is part of a larger one.",
     )
     seed: int = Field(0, ge=0, lt=1 << 63, description="Another seed draws other documents.")
 
