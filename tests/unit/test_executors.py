@@ -321,8 +321,9 @@ def test_interrupt_ends_everything(name, tmp_path):
 
 
 @linux
-@pytest.mark.parametrize("name", ["local", "ray"])
+@pytest.mark.parametrize("name", SUPERVISED)
 def test_workers_do_not_outlive_a_killed_coordinator(name, tmp_path):
+    """Ray's own two agents, which run no tasks, take a minute to miss it."""
     need(name)
     folder = tmp_path / "running"
     folder.mkdir()
@@ -331,7 +332,10 @@ def test_workers_do_not_outlive_a_killed_coordinator(name, tmp_path):
     assert len(descendants(tmp_path)) >= 3
     process.kill()
     process.wait()
-    assert all_gone(tmp_path, 10), descendants(tmp_path)
+    if name == "ray":
+        assert all(gone(int(path.name), 10) for path in folder.iterdir())
+    else:
+        assert all_gone(tmp_path, 5), descendants(tmp_path)
 
 
 @linux

@@ -240,7 +240,7 @@ class _Pool:
 
 
 def _launch(function: str, theirs: socket.socket) -> subprocess.Popen:
-    """Start a forkserver. Its SIGINT stays blocked: Ctrl-C reaches all processes of a terminal, but is ours to answer."""
+    """Start a forkserver. Its SIGINT stays blocked: Ctrl-C reaches every process here, but is ours to answer."""
     program = _PROGRAM.format(path=sys.path, descriptor=theirs.fileno(), function=function)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
