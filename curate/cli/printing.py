@@ -14,6 +14,15 @@ def number(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def short(value: float) -> str:
+    """12.3 k or 4.5 M for counts that need no more."""
+    for unit in ("", " k", " M", " G"):
+        if value < 1000 or unit == " G":
+            return f"{value:.0f}" if not unit else f"{value:.1f}{unit}"
+        value /= 1000
+    raise AssertionError
+
+
 def size(value: float) -> str:
     """Bytes in the unit that reads best."""
     for unit in ("B", "kB", "MB", "GB", "TB"):
@@ -98,4 +107,5 @@ def removed_text(ledger: dict[str, Any]) -> str:
         parts.append(f"quarantined {number(ledger['quarantined'])}")
     if ledger["repeats"]:
         parts.append(f"repeated {number(ledger['repeats'])}")
+    parts += [f"{name} {number(count)}" for name, count in ledger["counts"].items()]
     return ", ".join(parts) or "none"

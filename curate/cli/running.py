@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from curate.cli.printing import Reporter, duration, number, removed_text, size, table
+from curate.cli.printing import Reporter, duration, number, removed_text, short, size, table
 from curate.errors import UsageError
 from curate.stage import Stage, StageConfig
 
@@ -190,33 +190,33 @@ def run_step(session: Session, stage: Stage, config: StageConfig, options: StepO
     return result
 
 
+HEADINGS = ("step", "documents in", "out", "bytes in", "out", "tokens in", "out", "removed or marked", "time", "speed")
+RIGHT = (1, 2, 3, 4, 5, 6, 8, 9)
+
+
 def step_row(stage: Stage, result: Result) -> list[str]:
-    """One line of the closing table."""
+    """One line of the closing table. Tokens are estimated; those of source files are not known."""
+    from curate.runtime.plan import contents_out
+
     ledger, plan = result.manifest.ledger, result.plan
-    volume = plan.source_bytes or plan.bytes
-    if not result.executed:
-        return [
-            plan.title,
-            number(ledger["in"]),
-            number(ledger["out"]),
-            removed_text(ledger),
-            size(volume),
-            "nothing to do",
-            "",
-        ]
-    rate = f"{size(volume / result.seconds)}/s" if result.seconds else ""
+    volume = plan.bytes or plan.source_bytes
+    tokens_out, bytes_out = contents_out(plan, result.manifest)
+    timed = (
+        (duration(result.seconds), f"{size(volume / max(result.seconds, 1e-9))}/s")
+        if result.executed
+        else ("finished", "before")
+    )
     return [
         plan.title,
         number(ledger["in"]),
         number(ledger["out"]),
-        removed_text(ledger),
         size(volume),
-        duration(result.seconds),
-        rate,
+        size(bytes_out),
+        short(plan.tokens) if plan.inputs else "",
+        short(tokens_out),
+        removed_text(ledger),
+        *timed,
     ]
-
-
-HEADINGS = ("step", "in", "out", "removed", "read", "time", "speed")
 
 
 def closing(session: Session, reports: bool) -> None:
@@ -225,7 +225,7 @@ def closing(session: Session, reports: bool) -> None:
     for stage, result in session.results:
         for line in report_lines(stage, result.plan) if reports and result.executed else []:
             session.reporter.line(line)
-    session.reporter.line(table(HEADINGS, rows, right=(1, 2, 4, 5, 6)))
+    session.reporter.line(table(HEADINGS, rows, RIGHT))
 
 
 def report_lines(stage: Stage, plan: Plan) -> list[str]:

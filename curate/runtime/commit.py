@@ -85,7 +85,7 @@ def _manifest(
         generation=plan.generation,
         columns=[[field.name, str(field.type)] for field in schema],
         shards=[
-            ShardEntry(name, footer["rows"], footer["bytes"], footer["digest"], footer["cause"])
+            ShardEntry(name, footer["rows"], footer["bytes"], footer["tokens"], footer["digest"], footer["cause"])
             for name, footer in zip(names, footers, strict=True)
         ],
         ledger=counted,
@@ -156,7 +156,9 @@ def _commit_files(plan: Plan) -> Manifest:
         fingerprint=plan.fingerprint,
         generation=plan.generation,
         columns=[],
-        shards=[ShardEntry(mark["file"], mark["rows"], mark["size"], mark["digest"], mark["cause"]) for mark in done],
+        shards=[
+            ShardEntry(mark["file"], mark["rows"], mark["size"], 0, mark["digest"], mark["cause"]) for mark in done
+        ],
         ledger=counted,
         options=plan.settings,
         inputs=plan.contents,

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from curate.algorithms import tokens
 from curate.errors import CurateError
 from curate.kernels import arrow
 from curate.kernels.digest import table_digest
@@ -23,6 +25,8 @@ from curate.storage import shard as shards
 from curate.storage.corpus import DOCUMENTS, Generation
 from curate.storage.schema import DOCUMENTS as BASE
 from curate.storage.schema import REJECTS
+
+_TOKEN_SAMPLE_BYTES = 1 << 18
 
 
 def applied(result: pa.Table | Applied) -> Applied:
@@ -49,7 +53,7 @@ def write_layer_shard(
     out = chosen.table.num_rows - quarantined
     counted = ledger.entry(chosen.rows, out, removed, quarantined, counts=result.counts)
     ledger.check(f"{plan.title}: {name}", counted)
-    footer = {"cause": why, "digest": table_digest(table), "ledger": counted, "bytes": 0, "last": True}
+    footer = {"cause": why, "digest": table_digest(table), "ledger": counted, "bytes": 0, "tokens": 0, "last": True}
     shards.write(plan.output.shard(name), table, footer)
     return quarantined
 
@@ -190,16 +194,25 @@ class SliceWriter:
         assert self._held is not None
         name = f"{self._number:05}-{self._shards:03}"
         text = int(arrow.numbers(self._held["bytes"]).sum())
+        estimate = estimated_tokens(self._held["text"], text)
         item = ledger.total(self._ledger) if last else ledger.entry()
         for layer, schema in reversed(self._schemas.items()):
             table = self._held.select(schema.names)
             footer = {"cause": self._why, "digest": table_digest(table), "ledger": item, "last": last}
-            footer["bytes"] = text if layer == DOCUMENTS else 0
+            footer |= {"bytes": text, "tokens": estimate} if layer == DOCUMENTS else {"bytes": 0, "tokens": 0}
             shards.write(carried_generation(self._plan, layer).shard(name), table, footer)
         self._rows += self._held.num_rows
         self._text += text
         self._shards += 1
         self._held = None
+
+
+def estimated_tokens(texts: pa.ChunkedArray, size: int) -> int:
+    """Tokens of texts of `size` bytes, estimated from documents at even distances that hold about 256 kB."""
+    few = texts.take(pa.array(range(0, len(texts), max(1, size // _TOKEN_SAMPLE_BYTES))))
+    few = pc.utf8_slice_codeunits(few, 0, _TOKEN_SAMPLE_BYTES // 8)
+    read = pc.sum(pc.binary_length(few)).as_py() or 0
+    return round(int(tokens.counter(None).count(few).sum()) * size / read) if read else 0
 
 
 def carried_generation(plan: Plan, layer: str) -> Generation:

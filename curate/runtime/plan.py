@@ -101,6 +101,10 @@ class Plan:
         return sum(shard["bytes"] for shard in self.shards)
 
     @property
+    def tokens(self) -> int:
+        return sum(shard["tokens"] for shard in self.shards)
+
+    @property
     def title(self) -> str:
         return (
             self.stage
@@ -189,6 +193,13 @@ def make(stage: Stage, config: StageConfig, request: Request, known: dict[str, S
     if existing and existing.generation != plan.generation:
         plan = replace(plan, previous=existing.generation)
     return plan
+
+
+def contents_out(plan: Plan, manifest: Manifest) -> tuple[int, int]:
+    """Estimated tokens and bytes of the documents that a result holds: those of the text it annotates, for a layer."""
+    if plan.makes == "corpus":
+        return manifest.tokens, manifest.bytes
+    return plan.tokens, manifest.bytes if plan.makes == "files" else plan.bytes
 
 
 def existing_manifest(plan: Plan) -> Manifest | None:
@@ -312,6 +323,7 @@ def _inputs(
                     "name": entry.name,
                     "rows": entry.rows,
                     "bytes": entry.bytes,
+                    "tokens": entry.tokens,
                     "digests": {layer: digests[layer][i] for layer in layers},
                 }
             )

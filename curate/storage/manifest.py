@@ -21,11 +21,12 @@ LIST_LIMIT = 10_000
 
 @dataclass(frozen=True)
 class ShardEntry:
-    """One shard: its rows, the bytes of its text (0 in a layer without text), its digest and its cause."""
+    """One shard: its rows, the bytes and estimated tokens of its text (0 in a layer), its digest and its cause."""
 
     name: str
     rows: int
     bytes: int
+    tokens: int
     digest: str
     cause: str
 
@@ -69,6 +70,10 @@ class Manifest:
     @property
     def bytes(self) -> int:
         return sum(shard.bytes for shard in self.shards)
+
+    @property
+    def tokens(self) -> int:
+        return sum(shard.tokens for shard in self.shards)
 
     @property
     def column_names(self) -> list[str]:
