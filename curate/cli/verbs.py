@@ -154,6 +154,12 @@ def _flags() -> list[inspect.Parameter]:
     ]
 
 
+def option_names(stage: Stage) -> list[str]:
+    """The stage's own options as written on the command line."""
+    positional = set(marked(stage.config, PathMarker)) if stage.takes == "sources" else set()
+    return [f"--{name.replace('_', '-')}" for name in stage.config.model_fields if name not in positional]
+
+
 def option_rows(stage: Stage) -> list[tuple[str, str, str]]:
     """Every option of a stage: its name, its default, what it means."""
     rows = []

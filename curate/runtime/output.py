@@ -51,11 +51,17 @@ def write_layer_shard(
     quarantined = _write_rejects(plan, name, result.rejects)
     removed = {ledger.WHERE_FALSE: chosen.false, ledger.WHERE_NULL: chosen.null}
     out = chosen.table.num_rows - quarantined
-    counted = ledger.entry(chosen.rows, out, removed, quarantined, counts=result.counts)
+    counted = ledger.entry(chosen.rows, out, removed, quarantined, counts={**_refusals(table), **result.counts})
     ledger.check(f"{plan.title}: {name}", counted)
     footer = {"cause": why, "digest": table_digest(table), "ledger": counted, "bytes": 0, "tokens": 0, "last": True}
     shards.write(plan.output.shard(name), table, footer)
     return quarantined
+
+
+def _refusals(table: pa.Table) -> dict[str, int]:
+    """How many documents each `..._keep` column speaks against."""
+    names = [field.name for field in table.schema if field.name.endswith("_keep") and pa.types.is_boolean(field.type)]
+    return {f"{name} false": len(table) - table[name].null_count - (pc.sum(table[name]).as_py() or 0) for name in names}
 
 
 def _checked(plan: Plan, name: str, table: pa.Table, schema: pa.Schema, rows: int) -> pa.Table:
