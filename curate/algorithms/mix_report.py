@@ -20,7 +20,7 @@ _SUMMED = (
 )
 
 
-def lines(model: pa.Table, budget: int | None) -> list[str]:
+def lines(model: pa.Table, budget: int | None, max_epochs: float) -> list[str]:
     """The groups of greatest share, their sum, and what kept the mixture from its budget."""
     rows: list[dict[str, Any]] = model.to_pylist()
     if not rows:
@@ -34,7 +34,8 @@ def lines(model: pa.Table, budget: int | None) -> list[str]:
         result.insert(-1, f"... and {len(rows) - len(shown)} smaller groups")
     counted = "estimated, not counted" if rows[0]["estimated"] else f"counted by {rows[0]['tokenizer']}"
     result.append(f"requested and achieved are shares of the {unit}; tokens are {counted}")
-    if budget is not None and total["achieved"] < 0.99 * budget:
+    most = max_epochs * sum(row[unit] for row in rows if row["requested_share"])
+    if budget is not None and most < budget:
         result.append(
             f"{budget - total['achieved']:,} {unit} short of the budget of {budget:,}: every group with a share is at "
             "its most epochs; raise max_epochs, or add documents"

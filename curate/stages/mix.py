@@ -106,10 +106,10 @@ class MixConfig(StageConfig):
     @classmethod
     def _plain_names(cls, names: list[str]) -> list[str]:
         for name in names:
-            if not re.fullmatch(r"[^/#=\s]+", name):
-                raise ValueError(f"'{name}' cannot name a corpus: no '/', '#', '=' or space; write NAME=PATH")
+            if not name or "/" in name or "#" in name:
+                raise ValueError(f"'{name}' cannot name a corpus, as ids are made with '/' and '#'; write NAME=FOLDER")
         if len(set(names)) < len(names):
-            raise ValueError("two corpora have one name; tell them apart with NAME=PATH")
+            raise ValueError("two corpora have one name; tell them apart with NAME=FOLDER")
         return names
 
     @model_validator(mode="after")
@@ -242,7 +242,7 @@ def apply(slice_: dict, tables: Iterator, mine, prepared, config: MixConfig) -> 
 def report(model, summary, config: MixConfig) -> list[str]:
     from curate.algorithms.mix_report import lines
 
-    return lines(model, config.documents or config.tokens)
+    return lines(model, config.documents or config.tokens, config.max_epochs)
 
 
 STAGE = Stage(

@@ -1,0 +1,94 @@
+"""The functions of the mix in the order in which the runtime calls them."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from curate.stages import mix as stage
+from curate.storage.sources import InputShard
+
+WORDS = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta"]
+
+
+def corpora(cuts: list[int]) -> list[pa.Table]:
+    """Two corpora of 60 documents, the first cut into shards at the given rows."""
+    rng = np.random.default_rng(5)
+    texts = [" ".join(rng.choice(WORDS, rng.integers(1, 40))) for _ in range(120)]
+    whole = pa.table(
+        {
+            "id": [f"d{i % 60}" for i in range(120)],
+            "text": pa.array(texts, pa.large_string()),
+            "bytes": [len(text) for text in texts],
+            "dsir": pa.array([float(i % 7) if i % 10 else None for i in range(120)], pa.float32()),
+            "corpus": pa.array([i // 60 for i in range(120)], pa.int32()),
+        }
+    )
+    tables = []
+    for number, (start, end) in enumerate(zip([0, *cuts, 60], [*cuts, 60, 120], strict=True)):
+        table = whole.slice(start, end - start)
+        table = table.append_column("shard", pa.array([number] * len(table), pa.int32()))
+        tables.append(table.append_column("row", pa.array(range(len(table)), pa.int64())))
+    return tables
+
+
+def mixed(config: stage.MixConfig, cuts: list[int]) -> tuple[pa.Table, pa.Table, dict[str, int]]:
+    """The new corpus, the groups, and the ledger."""
+    tables = corpora(cuts)
+    settled = stage.settle((stage.survey(table, None, config) for table in tables), config)
+    rows = pa.concat_tables(settled.rows)
+    routed = []
+    for number, table in enumerate(tables):
+        mine = rows.filter(pc.equal(rows["shard"], number)).sort_by("row").drop_columns("shard")
+        routed += list(stage.gather(table, mine, config))
+    copies = pa.concat_tables(routed)
+    inputs = [InputShard(i, 0, "", table.num_rows, 40 << 20) for i, table in enumerate(tables)]
+    parts = stage.parts(inputs[:2], config)
+    ledger = {"in": sum(settled.removed.values()), "repeats": 0, **settled.removed}
+    made = []
+    for slice_ in stage.slices(inputs[:2], config, 4 << 20):
+        part = pc.equal(pc.shift_right(pc.multiply(copies["part"].cast("uint64"), parts), 32), slice_["part"])
+        for applied in stage.apply(slice_, iter([copies.filter(part).drop_columns("part")]), None, None, config):
+            made.append(applied.table)
+            ledger["in"] += applied.read
+            ledger["repeats"] += applied.repeats
+    return pa.concat_tables(made), settled.model, ledger
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"tokens": 2500},
+        {"documents": 250, "weights": {"web": 1, "books": 3}},
+        {"tokens": 900, "score": "dsir"},
+        {"documents": 30, "score": "dsir", "score_temperature": 0, "temperature": 5},
+    ],
+)
+def test_a_mix_does_not_know_the_shards_and_its_ledger_balances(options):
+    config = stage.MixConfig(names=["web", "books"], **options)
+    table, groups, ledger = mixed(config, [20, 45])
+    again, same, _ = mixed(config, [33])
+    assert groups.equals(same)
+    others = ["shard", "row"]
+    assert table.drop_columns(others).equals(again.drop_columns(others))
+    assert len(set(table["id"].to_pylist())) == table.num_rows == sum(groups["achieved_documents"].to_pylist())
+    removed = sum(count for reason, count in ledger.items() if reason not in ("in", "repeats"))
+    assert ledger["in"] == 120
+    assert ledger["in"] + ledger["repeats"] == table.num_rows + removed
+    if config.score:
+        assert ledger["null dsir"] == 12
+        assert table["dsir"].null_count == 0
+
+
+def test_the_best_are_taken_without_chance():
+    config = stage.MixConfig(names=["web", "books"], documents=10, score="dsir", score_temperature=0)
+    table, _, _ = mixed(config, [30])
+    assert set(table["dsir"].to_pylist()) == {6.0}
+
+
+def test_an_estimate_is_marked():
+    config = stage.MixConfig(names=["web", "books"], tokens=500)
+    _, groups, _ = mixed(config, [30])
+    assert set(groups["estimated"].to_pylist()) == {True}
+    assert stage.report(groups, None, config)[-1].endswith("tokens are estimated, not counted")
