@@ -1,0 +1,82 @@
+"""Readers of other people's files. A new format is one file with a `Format`, and its name in FORMATS.
+
+A file's format is told by its name, after the ending of a compression is taken off; whether it is
+compressed is told by its first bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from curate.errors import DataError, UsageError
+from curate.formats import arrow, csv, json, jsonl, parquet, text
+from curate.formats.fields import text_only
+from curate.formats.records import Format, Settings, Source
+from curate.storage.sources import listing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMATS: dict[str, Format] = {
+    item.name: item
+    for item in (
+        jsonl.FORMAT,
+        json.FORMAT,
+        csv.COMMAS,
+        csv.TABS,
+        parquet.FORMAT,
+        arrow.FORMAT,
+        text.TEXT,
+        text.MARKDOWN,
+    )
+}
+COMPRESSIONS = (".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz")
+
+
+def format_of(name: str, forced: str | None = None) -> Format:
+    """The format of a file of this name. Raises UsageError for a name, or a format, that is not known."""
+    known = ", ".join(f"{item.name} ({' '.join(item.suffixes)})" for item in FORMATS.values())
+    if forced is not None:
+        if forced not in FORMATS:
+            raise UsageError(f"--format '{forced}': no such format; known are {known}")
+        return FORMATS[forced]
+    base = unpacked_name(name)
+    suffix = os.path.splitext(base)[1].lower()
+    for item in FORMATS.values():
+        if suffix in item.suffixes:
+            return item
+    raise UsageError(
+        f"source '{name}': its name does not tell its format; leave it out, or force one with --format; "
+        f"known are {known}, each also with {' '.join(COMPRESSIONS)} behind"
+    )
+
+
+def unpacked_name(name: str) -> str:
+    """A file's name without the ending of a compression."""
+    base, suffix = os.path.splitext(name)
+    return base if suffix.lower() in COMPRESSIONS else name
+
+
+def texts(path: str, text_field: str = "text") -> Iterator[pa.LargeStringArray]:
+    """The texts of a file, a folder or a glob, in any format that `ingest` reads, in arrays of some megabytes.
+
+    `FILE#FIELDS` names the fields of its records that hold the text instead of `text_field`: names joined
+    by + are taken together, names between commas are tried in order (`questions.jsonl#question+answer`).
+    They are as they stand in the file, valid UTF-8 but not normalised, and may be empty. Raises UsageError when
+    there is no such file or its format is not known, and DataError at the first record that has no text.
+    """
+    if not os.path.exists(path) and "#" in path:
+        path, _, text_field = path.rpartition("#")
+    fields = text_only(text_field)
+    for file in listing([path]):
+        for piece in format_of(file.relative).read(Source(file.path), fields, Settings()):
+            if piece.rejects:
+                position, unit, reason, detail = piece.rejects[0]
+                raise DataError(
+                    f"{file.path}: {unit} {position}: {reason}{f' ({detail})' if detail else ''}; "
+                    f"mend the file, or name the fields that hold its text as {path}#FIELD"
+                )
+            if len(piece.positions):
+                yield piece.columns[0]

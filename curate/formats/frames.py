@@ -54,7 +54,7 @@ class Framer:
         self._window = np.empty(WINDOW_BYTES, dtype=np.uint8)
         self._offset = opened.begin
         self._end = self._at = 0
-        self._count = 0
+        self.count = 0
         self._starts = np.empty(_MOST_RECORDS, dtype=np.int64)
         self._ends = np.empty(_MOST_RECORDS, dtype=np.int64)
         self._skip = False
@@ -117,8 +117,8 @@ class Framer:
             inside = int(np.searchsorted(positions, self._stream.stop))
             starts, ends, positions = starts[:inside], ends[:inside], positions[:inside]
         if self._framing.counted:
-            positions = np.arange(self._count, self._count + len(starts), dtype=np.int64)
-        self._count += len(starts)
+            positions = np.arange(self.count, self.count + len(starts), dtype=np.int64)
+        self.count += len(starts)
         if self._skip and len(starts):
             self._skip = False
             yield self._cut_short(int(positions[0]))
@@ -160,8 +160,8 @@ class Framer:
         yield from self._drain(final=reads)
         begun = int(self.state[0])
         if not reads and begun < self._end and (begun < 0 or self._window[begun : self._end].tobytes().strip()):
-            position = self._count if self._framing.counted else self._offset + begun
-            self._count += 1
+            position = self.count if self._framing.counted else self._offset + begun
+            self.count += 1
             yield self._cut_short(position)
         self._skip = self._framing.after_damage == "skip"
         self._offset += self._end

@@ -8,23 +8,26 @@ import pyarrow as pa
 from curate.formats.fields import Fields, typed
 from curate.formats.frames import Frames
 from curate.formats.records import Piece, Reject
-from curate.kernels import arrow, fields, json_records, normalise
+from curate.kernels import arrow, columns, fields, json_records, json_strings, normalise
 
 INVALID_UTF8 = 20
 
 _KINDS = ("missing", "null", "a string", "a number", "a boolean", "an object", "an array")
 _INVALID = {
-    json_records.ENDS_EARLY: "it ends early",
-    json_records.NO_VALUE: "no value where one must be",
-    json_records.NO_NAME: "no name in quotes where one must be",
-    json_records.NO_COLON: "no colon after a name",
-    json_records.NO_COMMA: "no comma or closing bracket after a value",
-    json_records.CONTROL_CHARACTER: "a control character in a string",
-    json_records.BAD_ESCAPE: "an escape that JSON does not have",
-    json_records.BAD_NUMBER: "not a number of JSON",
-    json_records.TEXT_AFTER: "something after the object",
-    json_records.TOO_DEEP: f"nested deeper than {json_records.MOST_DEPTH}",
-    json_records.NOT_OBJECT: "not an object",
+    status: f"{words}, at byte {{where}} of the record"
+    for status, words in (
+        (json_strings.ENDS_EARLY, "it ends early"),
+        (json_records.NO_VALUE, "no value where one must be"),
+        (json_records.NO_NAME, "no name in quotes where one must be"),
+        (json_records.NO_COLON, "no colon after a name"),
+        (json_records.NO_COMMA, "no comma or closing bracket after a value"),
+        (json_strings.CONTROL_CHARACTER, "a control character in a string"),
+        (json_strings.BAD_ESCAPE, "an escape that JSON does not have"),
+        (json_records.BAD_NUMBER, "not a number of JSON"),
+        (json_records.TEXT_AFTER, "something after the object"),
+        (json_records.TOO_DEEP, f"nested deeper than {json_records.MOST_DEPTH}"),
+        (json_records.NOT_OBJECT, "not an object"),
+    )
 }
 
 
@@ -76,7 +79,7 @@ def parse(frames: Frames, wanted: Fields) -> Piece:
 def piece(
     out: fields.Columns, positions: np.ndarray, unit: str, wanted: Fields, invalid: dict[int, str], reason: str
 ) -> Piece:
-    """Columns that a kernel has written, less the records that are none; `invalid` words what breaks the grammar."""
+    """Columns that a kernel has written, less the records that are none; `invalid` words (of a number) what breaks the grammar."""
     good = out.status == 0
     keep = None if good.all() else pa.array(good)
     arrays = []
@@ -100,11 +103,11 @@ def piece(
 def worded(status: int, where: int, wanted: Fields, invalid: dict[int, str], reason: str) -> tuple[str, str]:
     """A status as (reason, detail)."""
     if status in invalid:
-        return reason, f"{invalid[status]}, at byte {where} of the record"
+        return reason, invalid[status].format(where=where)
     if status == INVALID_UTF8:
         return "invalid UTF-8", ""
     text, *others = wanted.columns
-    if status == json_records.LONE_SURROGATE:
+    if status == columns.LONE_SURROGATE:
         return "text is not Unicode", f"field {text.fields} has half of a surrogate pair"
     column = text if status < fields.ID_IS else others[0]
     kind = status - (fields.TEXT_IS if column is text else fields.ID_IS)

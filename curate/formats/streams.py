@@ -237,6 +237,13 @@ def opened(source: Source) -> Opened:
     return Opened(_plain(file, begin), begin, source.end)
 
 
+def is_packed(source: Source) -> bool:
+    """Whether a file is compressed. Raises OSError when it cannot be opened."""
+    with open(source.path, "rb") as file:
+        head = _Input(file).peek(10)
+    return any(codec.starts(head) for codec in _CODECS)
+
+
 def _plain(file: BinaryIO, begin: int) -> Iterator[bytes | Damage]:
     with file:
         file.seek(begin)

@@ -105,12 +105,6 @@ def choose(wanted, kinds, column):
 
 
 @njit(nogil=True, cache=True)
-def id_status(wanted, column, kind):
-    """ID_IS plus the kind of a value that cannot be an id, 0 for any other column."""
-    return ID_IS + kind if column == wanted.id_column else 0
-
-
-@njit(nogil=True, cache=True)
 def _after_digits(data, at, end):
     while at < end and 48 <= data[at] <= 57:
         at += 1
@@ -356,3 +350,10 @@ def unblank(offsets, data, out):
         while at < offsets[i + 1] and (data[at] == 32 or 9 <= data[at] <= 13 or data[at] == 0):
             at += 1
         out[i] = at < offsets[i + 1]
+
+
+@njit(nogil=True, cache=True)
+def fitting(offsets, data, column_type, out):
+    """Whether each text is of a column's type: out (n,) bool."""
+    for i in range(len(out)):
+        out[i] = fits(column_type, data, offsets[i], offsets[i + 1])

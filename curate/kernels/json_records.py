@@ -11,35 +11,19 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from curate.kernels.fields import (
-    ARRAY,
-    BOOLEAN,
-    MISSING,
-    NULL,
-    NUMBER,
-    OBJECT,
-    STRING,
-    TEXT_IS,
-    choose,
-    fits,
-    id_status,
-    is_number,
-)
-from curate.kernels.scan import copy, find_byte, find_special
+from curate.kernels.columns import JSON, write_columns
+from curate.kernels.fields import ARRAY, BOOLEAN, MISSING, NULL, NUMBER, OBJECT, STRING, is_number
+from curate.kernels.json_strings import ENDS_EARLY, OK, after_string, encode, escape
+from curate.kernels.scan import copy, find_byte
 
-OK = 0
-ENDS_EARLY = 1
 NO_VALUE = 2
 NO_NAME = 3
 NO_COLON = 4
 NO_COMMA = 5
-CONTROL_CHARACTER = 6
-BAD_ESCAPE = 7
 BAD_NUMBER = 8
 TEXT_AFTER = 9
 TOO_DEEP = 10
 NOT_OBJECT = 11
-LONE_SURROGATE = 21
 
 MOST_DEPTH = 1000
 
@@ -59,114 +43,6 @@ def _after_space(data, at, end):
 
 
 @njit(nogil=True, cache=True)
-def _hexadecimal(data, at):
-    """The value of four hexadecimal digits, or -1."""
-    value = 0
-    for i in range(4):
-        byte = np.int64(data[at + i])
-        if 48 <= byte <= 57:
-            digit = byte - 48
-        elif 97 <= byte | 32 <= 102:
-            digit = (byte | 32) - 87
-        else:
-            return -1
-        value = value * 16 + digit
-    return value
-
-
-@njit(nogil=True, cache=True)
-def _after_string(data, at, end):
-    """From inside a string to after its closing quote: (error, at)."""
-    while True:
-        at = find_special(data, at, end)
-        if at >= end:
-            return ENDS_EARLY, at
-        byte = data[at]
-        if byte == 34:
-            return OK, at + 1
-        if byte != 92:
-            return CONTROL_CHARACTER, at
-        if at + 1 >= end:
-            return ENDS_EARLY, end
-        byte = data[at + 1]
-        if byte == 117:
-            if at + 6 > end:
-                return ENDS_EARLY, end
-            if _hexadecimal(data, at + 2) < 0:
-                return BAD_ESCAPE, at
-            at += 6
-        elif byte == 110 or byte == 34 or byte == 92 or byte == 116 or byte == 47 or byte == 114 or byte == 98 or byte == 102:
-            at += 2
-        else:
-            return BAD_ESCAPE, at
-
-
-@njit(nogil=True, cache=True)
-def _escape(data, at, end):
-    """What a valid escape at data[at] stands for: (code point, at); the code point of a lone surrogate is -1."""
-    byte = data[at + 1]
-    if byte != 117:
-        code = np.int64(byte)
-        if byte == 110:
-            code = 10
-        elif byte == 116:
-            code = 9
-        elif byte == 114:
-            code = 13
-        elif byte == 98:
-            code = 8
-        elif byte == 102:
-            code = 12
-        return code, at + 2
-    code = _hexadecimal(data, at + 2)
-    at += 6
-    if code < 0xD800 or code > 0xDFFF:
-        return code, at
-    if code < 0xDC00 and at + 6 <= end and data[at] == 92 and data[at + 1] == 117:
-        low = _hexadecimal(data, at + 2)
-        if 0xDC00 <= low <= 0xDFFF:
-            return 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00), at + 6
-    return -1, at
-
-
-@njit(nogil=True, cache=True)
-def _encode(code, out, to):
-    """Write a code point as UTF-8; gives the place after it."""
-    if code < 0x80:
-        out[to] = code
-        return to + 1
-    if code < 0x800:
-        out[to] = 0xC0 | code >> 6
-        out[to + 1] = 0x80 | code & 0x3F
-        return to + 2
-    if code < 0x10000:
-        out[to] = 0xE0 | code >> 12
-        out[to + 1] = 0x80 | code >> 6 & 0x3F
-        out[to + 2] = 0x80 | code & 0x3F
-        return to + 3
-    out[to] = 0xF0 | code >> 18
-    out[to + 1] = 0x80 | code >> 12 & 0x3F
-    out[to + 2] = 0x80 | code >> 6 & 0x3F
-    out[to + 3] = 0x80 | code & 0x3F
-    return to + 4
-
-
-@njit(nogil=True, cache=True)
-def _unescape(data, at, end, out, to):
-    """Write the value of a valid string's inside data[at:end]; gives the place after it, or -1 for a lone surrogate."""
-    while at < end:
-        escape = find_byte(data, at, end, np.uint8(92))
-        to = copy(data, at, escape, out, to)
-        if escape == end:
-            break
-        code, at = _escape(data, escape, end)
-        if code < 0:
-            return -1
-        to = _encode(code, out, to)
-    return to
-
-
-@njit(nogil=True, cache=True)
 def _same(data, at, end, keys, key, key_end):
     """Whether the inside of a name, data[at:end], stands for keys[key:key_end]."""
     buffer = np.empty(4, dtype=np.uint8)
@@ -177,10 +53,10 @@ def _same(data, at, end, keys, key, key_end):
             at += 1
             key += 1
             continue
-        code, at = _escape(data, at, end)
+        code, at = escape(data, at, end)
         if code < 0:
             return False
-        for i in range(_encode(code, buffer, 0)):
+        for i in range(encode(code, buffer, 0)):
             if key == key_end or buffer[i] != keys[key]:
                 return False
             key += 1
@@ -250,7 +126,7 @@ def _scalar(data, at, end):
     """Check the string, number or literal at data[at]: (error, kind, at)."""
     byte = data[at]
     if byte == 34:
-        error, at = _after_string(data, at + 1, end)
+        error, at = after_string(data, at + 1, end)
         return error, STRING, at
     if byte == 45 or 48 <= byte <= 57:
         stop = _after_number_characters(data, at, end)
@@ -269,7 +145,7 @@ def _name(data, at, end, depth, candidates, wanted):
     if data[at] != 34:
         return NO_NAME, at, _NO_PATH, _NO_PATH
     start = at + 1
-    error, at = _after_string(data, start, end)
+    error, at = after_string(data, start, end)
     if error:
         return error, at, _NO_PATH, _NO_PATH
     ends = _NO_PATH
@@ -360,7 +236,7 @@ def _copy_value(data, at, end, out, to):
     while at < end:
         byte = data[at]
         if byte == 34:
-            _, stop = _after_string(data, at + 1, end)
+            _, stop = after_string(data, at + 1, end)
             to = copy(data, at, stop, out, to)
             at = stop
             if depth == 0:
@@ -394,7 +270,7 @@ def _after_value(data, at, end):
     while at < end:
         byte = data[at]
         if byte == 34:
-            _, at = _after_string(data, at + 1, end)
+            _, at = after_string(data, at + 1, end)
             if depth == 0:
                 return at
             continue
@@ -435,7 +311,7 @@ def _rest(data, at, end, taken, wanted, slots, stack, out, to):
                 return to
             first = False
             continue
-        _, stop = _after_string(data, at, end)
+        _, stop = after_string(data, at, end)
         ends = _NO_PATH
         leads = _NO_PATH
         if stack.leads[depth]:
@@ -472,74 +348,14 @@ def _after_taken(data, value, end, paths, wanted, slots):
 
 
 @njit(nogil=True, cache=True)
-def _write_parts(data, wanted, slots, alternative, out, to):
-    """Write an alternative's value, its parts joined by a blank line; gives the place after it, or -1."""
-    first = wanted.part_first[alternative]
-    for part in range(first, wanted.part_first[alternative + 1]):
-        slot = wanted.part_slot[part]
-        if part > first:
-            out[to] = 10
-            out[to + 1] = 10
-            to += 2
-        if slots.kind[slot] == STRING:
-            to = _unescape(data, slots.start[slot] + 1, slots.end[slot] - 1, out, to)
-            if to < 0:
-                return to
-        else:
-            to = copy(data, slots.start[slot], slots.end[slot], out, to)
-    return to
-
-
-@njit(nogil=True, cache=True)
-def _paths_of(wanted, alternative):
-    """The bit set of all paths to the slots of an alternative."""
+def _paths_to(taken, wanted, slots):
+    """The bit set of paths by which the slots taken were found; a nested field behind a literal name with dots was not."""
     paths = _NO_PATH
-    for part in range(wanted.part_first[alternative], wanted.part_first[alternative + 1]):
-        for path in range(len(wanted.slot)):
-            if wanted.slot[path] == wanted.part_slot[part]:
-                paths |= _ONE << np.uint64(path)
-    return paths
-
-
-@njit(nogil=True, cache=True)
-def _shadowed(paths, wanted, slots):
-    """Of these paths, those that found their slot: a nested field behind a literal name with dots was not taken."""
-    found = _NO_PATH
     for path in range(len(wanted.slot)):
-        bit = _ONE << np.uint64(path)
-        if paths & bit and wanted.rank[path] == slots.rank[wanted.slot[path]]:
-            found |= bit
-    return found
-
-
-@njit(nogil=True, cache=True)
-def _columns(data, i, wanted, slots, out):
-    """Write one record's columns: (status, paths taken)."""
-    taken = _NO_PATH
-    for column in range(len(wanted.types)):
-        to = out.offsets[column, i]
-        out.offsets[column, i + 1] = to
-        out.valid[column, i] = False
-        alternative, kind = choose(wanted, slots.kind, column)
-        if column == 0 and kind != STRING:
-            return TEXT_IS + kind, taken
-        after = np.int64(-1)
-        if alternative >= 0 and kind < OBJECT:
-            after = _write_parts(data, wanted, slots, alternative, out.values[column], to)
-            if after >= 0 and not fits(wanted.types[column], out.values[column], to, after):
-                after = np.int64(-1)
-        if after >= 0:
-            out.offsets[column, i + 1] = after
-            out.valid[column, i] = True
-            taken |= _shadowed(_paths_of(wanted, alternative), wanted, slots)
-        elif column == 0:
-            return LONE_SURROGATE, taken
-        else:
-            status = id_status(wanted, column, kind)
-            if status:
-                return status, taken
-            out.unfit[column] += alternative >= 0
-    return OK, taken
+        slot = wanted.slot[path]
+        if taken & (_ONE << np.uint64(slot)) and wanted.rank[path] == slots.rank[slot]:
+            paths |= _ONE << np.uint64(path)
+    return paths
 
 
 @njit(nogil=True, cache=True)
@@ -560,14 +376,15 @@ def parse(data, starts, ends, wanted, slots, stack, out):
         status, where = _locate(data, starts[i], ends[i], wanted, slots, stack)
         taken = _NO_PATH
         if not status:
-            status, taken = _columns(data, i, wanted, slots, out)
+            status, taken = write_columns(data, i, wanted, slots, JSON, out)
             where = starts[i]
         out.status[i] = status
         out.where[i] = where - starts[i]
         if status:
             out.offsets[:, i + 1] = out.offsets[:, i]
         else:
-            out.meta_offsets[i + 1] = _rest(data, starts[i], ends[i], taken, wanted, slots, stack, out.meta, to)
+            paths = _paths_to(taken, wanted, slots)
+            out.meta_offsets[i + 1] = _rest(data, starts[i], ends[i], paths, wanted, slots, stack, out.meta, to)
 
 
 @njit(nogil=True, cache=True)

@@ -83,3 +83,11 @@ def copy(data, start, end, out, to):
         for i in range(length):
             out[np.uint64(to + i)] = data[np.uint64(start + i)]
     return to + length
+
+
+@njit(nogil=True, cache=True)
+def gather(data, starts, ends, out):
+    """Copy stretches of bytes one after another: out, uint8 of all their lengths."""
+    to = 0
+    for i in range(len(starts)):
+        to = copy(data, starts[i], ends[i], out, to)
