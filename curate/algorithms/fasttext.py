@@ -1,0 +1,257 @@
+"""fastText classifiers (Joulin et al. 2017, arXiv 1607.01759): trained here, or anybody's, and their probabilities.
+
+A text becomes one line, since fastText reads lines of words. As `tokens` (what a model trained here
+is trained on and reads) it is lower-cased, words and runs of punctuation (`\\w+|[^\\w\\s]+`) are set
+apart by spaces and `__label__` is spelled `label`. As `lines` (what most published models want) only
+its newlines become spaces.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.algorithms import scores
+from curate.errors import DataError, UsageError
+from curate.kernels import arrow, hashing, wordpunct
+
+POSITIVE = "__label__positive"
+NEGATIVE = "__label__negative"
+KNOWN_POSITIVE = (POSITIVE, "__label__hq")
+EXAMPLE_CHARACTERS = 20_000
+"""How much of the beginning of an example is trained on."""
+FEWEST_EXAMPLES = 20
+HELD_OUT = 10
+"""One example in this many is not trained on."""
+
+_BUCKETS = 200_000
+_WORD_NGRAMS = 2
+_BATCH_BYTES = 4 << 20
+_WORD = r"[^ \n\r\t\v\f\x00]"
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A fastText model in memory, and the label whose probability is asked for."""
+
+    model: Any
+    label: str
+    labels: list[str]
+
+
+def prepared(texts: arrow.Array, *, tokens: bool) -> pa.LargeStringArray:
+    """Each text as a line for fastText, without its newline; see the module."""
+    texts = arrow.combined(texts)
+    if not tokens:
+        return pc.replace_substring(texts, "\n", " ")
+    values = arrow.strings(texts)
+    offsets = np.empty(len(values) + 1, dtype=np.int64)
+    data = np.empty(3 * int(values.offsets[-1] - values.offsets[0]), dtype=np.uint8)
+    wordpunct.join_tokens(values.offsets, values.data, wordpunct.tables(), offsets, data)
+    return pc.replace_substring(arrow.string_array(offsets, data[: offsets[-1]]), "__label__", "label")
+
+
+def examples(texts: arrow.Array) -> pa.LargeStringArray:
+    """The beginnings of some texts as tokens, those without any left out."""
+    beginnings = pc.utf8_slice_codeunits(arrow.combined(texts), 0, EXAMPLE_CHARACTERS)
+    lines = prepared(beginnings, tokens=True)
+    return lines.filter(pc.greater(pc.binary_length(lines), 0))
+
+
+def train(positives: arrow.Array, negatives: arrow.Array, *, epochs: int, seed: int) -> pa.Table:
+    """Train a classifier on lines of `examples`, repeats and negatives that are also positive left out.
+
+    In the order of a hash of the text, the first tenth of each class is held out and the others are
+    trained on: one thread, dimension 64, word bigrams in 200,000 buckets. One row: `bin` large_binary
+    (the model file); `positive`, `negative` int64, the numbers trained on, and `positive_held_out`,
+    `negative_held_out`; `auc`, `accuracy` (at 0.5) float64 on these, and their `positive_scores`
+    and `negative_scores`, list of int64: how many there are in each of `scores.unit_edges`.
+    Raises DataError when a class has too few texts. Holds about 3 times the bytes of the lines.
+    """
+    kept = _distinct(positives, negatives, seed)
+    cuts = [math.ceil(len(lines) / HELD_OUT) for lines, _ in kept]
+    order = np.argsort(np.concatenate([hashes[cut:] for (_, hashes), cut in zip(kept, cuts, strict=True)]))
+    labelled = [
+        pc.binary_join_element_wise(*_texts(label + " "), lines.slice(cut), *_texts("\n", ""))
+        for label, (lines, _), cut in zip((POSITIVE, NEGATIVE), kept, cuts, strict=True)
+    ]
+    content = _train_on(pa.concat_arrays(labelled).take(pa.array(order)), epochs, seed)
+    classifier = load_bytes(content)
+    high, low = (
+        _predict_lines(classifier, lines.slice(0, cut)).astype(np.float64)
+        for (lines, _), cut in zip(kept, cuts, strict=True)
+    )
+    row = {
+        "bin": content,
+        "positive": len(kept[0][0]) - cuts[0],
+        "negative": len(kept[1][0]) - cuts[1],
+        "positive_held_out": cuts[0],
+        "negative_held_out": cuts[1],
+        "auc": area_under_curve(high, low),
+        "accuracy": float((np.count_nonzero(high >= 0.5) + np.count_nonzero(low < 0.5)) / sum(cuts)),
+        "positive_scores": _binned(high),
+        "negative_scores": _binned(low),
+    }
+    return pa.Table.from_pylist([row], schema=MODEL)
+
+
+MODEL = pa.schema(
+    [
+        ("bin", pa.large_binary()),
+        ("positive", pa.int64()),
+        ("negative", pa.int64()),
+        ("positive_held_out", pa.int64()),
+        ("negative_held_out", pa.int64()),
+        ("auc", pa.float64()),
+        ("accuracy", pa.float64()),
+        ("positive_scores", pa.list_(pa.int64())),
+        ("negative_scores", pa.list_(pa.int64())),
+    ]
+)
+
+
+def untrained() -> pa.Table:
+    """The row of `train` for a model that was not trained here: all null."""
+    return pa.Table.from_pylist([{}], schema=MODEL)
+
+
+def _distinct(positives: arrow.Array, negatives: arrow.Array, seed: int) -> list[tuple[pa.Array, np.ndarray]]:
+    """The different lines of each class, in the order of their hashes, and these."""
+    found = []
+    for lines in map(arrow.combined, (positives, negatives)):
+        values = arrow.strings(lines)
+        hashes = np.empty(len(lines), dtype=np.uint64)
+        hashing.hash_strings(values.offsets, values.data, np.uint64(seed), hashes)
+        hashes, first = np.unique(hashes, return_index=True)
+        if found:
+            new = ~np.isin(hashes, found[0][1])
+            hashes, first = hashes[new], first[new]
+        found.append((lines.take(pa.array(first)), hashes))
+    positive, negative = (len(hashes) for _, hashes in found)
+    if min(positive, negative) < FEWEST_EXAMPLES:
+        raise DataError(
+            f"fasttext: {positive} positive and {negative} negative texts to train on, where {FEWEST_EXAMPLES} of each "
+            "are needed (repeats, texts without a word and negatives that are also positive do not count); "
+            "give more files"
+        )
+    return found
+
+
+def _texts(*values: str) -> list[pa.Scalar]:
+    return [pa.scalar(value, pa.large_string()) for value in values]
+
+
+def _train_on(lines: pa.Array, epochs: int, seed: int) -> bytes:
+    import fasttext
+
+    with tempfile.TemporaryDirectory(prefix="curate-fasttext-") as folder:
+        path = Path(folder) / "lines.txt"
+        values = arrow.strings(lines)
+        path.write_bytes(memoryview(values.data[values.offsets[0] : values.offsets[-1]]))
+        model = fasttext.train_supervised(
+            input=str(path),
+            dim=64,
+            bucket=_BUCKETS,
+            wordNgrams=_WORD_NGRAMS,
+            epoch=epochs,
+            thread=1,
+            seed=seed,
+            verbose=0,
+        )
+        model.save_model(str(path))
+        return path.read_bytes()
+
+
+def load(path: str, label: str | None) -> Classifier:
+    """A model file. Without a label the first of `KNOWN_POSITIVE` that it has.
+
+    Raises UsageError when it is no supervised fastText model or lacks the label.
+    """
+    import fasttext
+
+    try:
+        model = fasttext.load_model(path)
+        model.f.predict("\n", 1, 0.0, "strict")
+    except ValueError as problem:
+        raise UsageError(f"--model '{path}': {problem}; give a supervised fastText model (.bin)") from None
+    labels = list(model.get_labels())
+    wanted = [label] if label else KNOWN_POSITIVE
+    found = [name for name in wanted if name in labels]
+    if not found:
+        known = ", ".join(labels[:20]) + (f" and {len(labels) - 20} more" if len(labels) > 20 else "")
+        raise UsageError(
+            f"--model '{path}' has no label {' or '.join(wanted)}; give one of its own by --label: {known}"
+        )
+    return Classifier(model, found[0], labels)
+
+
+def load_bytes(content: bytes) -> Classifier:
+    """The model of a table of `train`. fastText reads files only, so it lies in one for a moment."""
+    with tempfile.TemporaryDirectory(prefix="curate-fasttext-") as folder:
+        path = os.path.join(folder, "model.bin")
+        Path(path).write_bytes(content)
+        return load(path, POSITIVE)
+
+
+def predict(classifier: Classifier, texts: arrow.Array, *, tokens: bool) -> pa.Array:
+    """The probability of the label for each text: float32, null for a text without a word.
+
+    As the library gives it, which adds 1e-5 to every probability.
+    """
+    texts = arrow.combined(texts)
+    out = np.empty(len(texts), dtype=np.float32)
+    for start, stop in _batches(texts):
+        out[start:stop] = _predict_lines(classifier, prepared(texts.slice(start, stop - start), tokens=tokens))
+    return pa.array(out, mask=np.isnan(out))
+
+
+def _predict_lines(classifier: Classifier, lines: pa.Array) -> np.ndarray:
+    """Probabilities of the label: float32, NaN for a line without a word."""
+    out = np.empty(len(lines), dtype=np.float32)
+    ended = [line + "\n" for line in lines.to_pylist()]
+    labels, values = classifier.model.f.multilinePredict(ended, len(classifier.labels), 0.0, "strict")
+    for i, (names, probabilities) in enumerate(zip(labels, values, strict=True)):
+        # Hierarchical softmax leaves out labels of a probability below 1e-5.
+        out[i] = probabilities[names.index(classifier.label)] if classifier.label in names else 0.0
+    out[~arrow.numbers(pc.match_substring_regex(lines, _WORD))] = np.nan
+    return out
+
+
+def _batches(texts: pa.Array) -> Iterator[tuple[int, int]]:
+    """Runs of texts of about 4 MiB."""
+    ends = arrow.strings(texts).offsets
+    start = 0
+    while start < len(texts):
+        stop = max(start + 1, int(np.searchsorted(ends, ends[start] + _BATCH_BYTES, side="right")) - 1)
+        yield start, stop
+        start = stop
+
+
+def area_under_curve(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Probability that a positive scores above a negative, a tie counting half (Mann and Whitney 1947)."""
+    ordered = np.sort(negative)
+    below, upto = (np.searchsorted(ordered, positive, side=side) for side in ("left", "right"))
+    return float((below + upto).sum() / 2 / (len(positive) * len(negative)))
+
+
+def _binned(values: np.ndarray) -> list[int]:
+    return np.histogram(np.clip(values, 0.0, 1.0), scores.unit_edges())[0].tolist()
+
+
+def report_lines(model: pa.Table) -> list[str]:
+    """What training found."""
+    row = model.drop_columns(["bin"]).to_pylist()[0]
+    return [
+        f"trained on {row['positive']:,} positive and {row['negative']:,} negative texts; "
+        f"on {row['positive_held_out']:,} and {row['negative_held_out']:,} held out: "
+        f"AUC {row['auc']:.4f}, accuracy {row['accuracy']:.1%}"
+    ]
