@@ -7,6 +7,7 @@ the run file, those given by `--set` too, since they stand in for values of the 
 from __future__ import annotations
 
 import difflib
+import glob
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -352,7 +353,9 @@ def _resolvers(config: type[StageConfig], folder: str) -> dict[str, Callable[[st
         return value if "://" in value else os.path.normpath(os.path.join(folder, value))
 
     def existing(value: str) -> str:
-        return plain(value) if os.path.exists(plain(value)) else value
+        path = plain(value)
+        there = os.path.exists(path) or glob.glob(path, recursive=True) or os.path.exists(path.rpartition("#")[0])
+        return path if there else value
 
     def named(value: str) -> str:
         name, equals, path = value.partition("=")

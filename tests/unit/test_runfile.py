@@ -168,8 +168,9 @@ class TestPaths:
 
     def test_a_model_is_a_path_only_if_it_is_there(self, load, tmp_path):
         (tmp_path / "mine").mkdir()
-        found = options(load, "dsir: {target: [t], negative: [builtin, org/name, mine]}")
-        assert found["negative"] == ["builtin", "org/name", f"{tmp_path}/mine"]
+        found = options(load, "dsir: {target: [t], negative: [builtin, org/name, mine, 'mi*', 'mine#text', 'x*']}")
+        there = [f"{tmp_path}/{name}" for name in ("mine", "mi*", "mine#text")]
+        assert found["negative"] == ["builtin", "org/name", *there, "x*"]
 
 
 class TestValues:
