@@ -156,7 +156,7 @@ def _train_on(lines: pa.Array, epochs: int, seed: int) -> bytes:
     with tempfile.TemporaryDirectory(prefix="curate-fasttext-") as folder:
         path = Path(folder) / "lines.txt"
         values = arrow.strings(lines)
-        path.write_bytes(memoryview(values.data[values.offsets[0] : values.offsets[-1]]))
+        values.data[values.offsets[0] : values.offsets[-1]].tofile(path)
         model = fasttext.train_supervised(
             input=str(path),
             dim=64,
@@ -183,7 +183,7 @@ def load(path: str, label: str | None) -> Classifier:
         model.f.predict("\n", 1, 0.0, "strict")
     except ValueError as problem:
         raise UsageError(f"--model '{path}': {problem}; give a supervised fastText model (.bin)") from None
-    labels = list(model.get_labels())
+    labels = model.f.getLabels("strict")[0]
     wanted = [label] if label else KNOWN_POSITIVE
     found = [name for name in wanted if name in labels]
     if not found:

@@ -16,16 +16,15 @@ if TYPE_CHECKING:
 class DsirConfig(StageConfig):
     """Score documents by how much likelier their words are in a target than in this corpus (DSIR).
 
-    The column is a log importance weight: above 0 a document is more like the target than like the corpus. The corpus
-    is what --where chooses. A document without a word has none. One of few words has an uncertain weight: the
-    authors leave out those of fewer than 100 tokens.
+    The column is a log importance weight, above 0 when a document is more like the target than
+    like the corpus (that part of it that --where chooses), and null for a document without a
+    word. That of a short document is uncertain: the authors leave out fewer than 100 tokens.
     """
 
     target: list[InputFile] = Field(
-        min_length=1, description="Files whose distribution of words to match, in any format that ingest reads."
-    )
-    target_text_field: str = Field(
-        "text", min_length=1, description="The field of the target files that holds the text."
+        min_length=1,
+        description="Files whose distribution of words to match, in any format that ingest reads; FILE#FIELD names "
+        "the field that holds the text when it is not 'text'.",
     )
     buckets: int = Field(
         10_000, ge=2, le=1 << 20, description="Hash buckets that all words and pairs of neighbouring words share."
@@ -83,10 +82,10 @@ def settle(tables: Iterable[pa.Table], config: DsirConfig) -> Settled:
         pool += table["ngrams"].to_numpy()
     target = np.zeros(config.buckets, dtype=np.int64)
     for path in config.target:
-        for texts in formats.texts(path, config.target_text_field):
+        for texts in formats.texts(path):
             dsir.add_counts(normalise(texts)[0], target, chunks=config.unit == "chunk")
     if not target.any():
-        raise DataError(f"dsir: --target {' '.join(config.target)}: no words in field '{config.target_text_field}'")
+        raise DataError(f"dsir: --target {' '.join(config.target)}: no text there has a word; give other files")
     return Settled(dsir.log_ratios(target, pool, config.smoothing))
 
 

@@ -20,13 +20,14 @@ class FasttextConfig(StageConfig):
     """
 
     positive: list[InputFile] = Field(
-        [], description="Files of text of the kind wanted, in any format that ingest reads."
+        [],
+        description="Files of text of the kind wanted, in any format that ingest reads; FILE#FIELD names the field "
+        "that holds the text when it is not 'text'.",
     )
     negative: list[ModelPath] = Field(
         ["corpus"],
         description="Files of text of the kind not wanted; 'corpus' stands for a random sample of the corpus itself.",
     )
-    text_field: str = Field("text", min_length=1, description="The field of these files that holds the text.")
     sample: int = Field(10_000, ge=1, le=200_000, description="Documents that 'corpus' draws.")
     epochs: int = Field(
         5, ge=1, le=1000, description="Passes over the examples in training; more help when they are few."
@@ -106,7 +107,7 @@ def _examples(path: str, config: FasttextConfig) -> Iterable[pa.Array]:
     from curate.algorithms import fasttext
     from curate.algorithms.normalise import normalise
 
-    for texts in formats.texts(path, config.text_field):
+    for texts in formats.texts(path):
         yield fasttext.examples(normalise(texts)[0])
 
 
