@@ -20,7 +20,7 @@ A census is a pass over the input before `apply` (or, as `after`, over the finis
 
 Tables given to `survey`, `apply` and `after` carry three columns of the runtime's besides those the stage
 needs: `shard` (int32, over all inputs), `row` (int64, within the shard) and
-`corpus` (int32, which input). With `--where` every function sees only the chosen rows. A survey
+`corpus` (the input's name, as a dictionary). With `--where` every function sees only the chosen rows. A survey
 table with a `part` column (uint32, a hash over its full range) is routed to `link`: the runtime
 scales it to the number of parts, and `link` sees its part's rows of every survey in shard order, less that column.
 `mine` is this shard's rows of the previous census (its `Settled.rows` without `shard`, ordered by

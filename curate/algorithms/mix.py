@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -78,15 +78,16 @@ class Pool:
     row: np.ndarray
 
 
-def document_hashes(table: pa.Table, names: Sequence[str], seed: int) -> np.ndarray:
-    """uint64 of (seed, corpus name, id) for each row; columns `id` and `corpus` (an index into names)."""
+def document_hashes(table: pa.Table, seed: int) -> np.ndarray:
+    """uint64 of (seed, corpus name, id) for each row; columns `id` and `corpus` (a dictionary of names)."""
+    corpus = arrow.combined(table["corpus"])
     ids = arrow.strings(table["id"])
-    origins = arrow.strings(pa.array(names, pa.string()))
+    origins = arrow.strings(corpus.dictionary)
     out = np.empty(len(ids), dtype=np.uint64)
     salts = np.empty(len(origins), dtype=np.uint64)
     hashing.hash_strings(ids.offsets, ids.data, np.uint64(seed), out)
     hashing.hash_strings(origins.offsets, origins.data, np.uint64(0), salts)
-    kernels.salted(out, arrow.numbers(table["corpus"]), salts, out)
+    kernels.salted(out, arrow.numbers(corpus.indices), salts, out)
     return out
 
 
@@ -114,12 +115,10 @@ def _ordered(values: np.ndarray) -> np.ndarray:
     return np.where(bits & top, ~bits, bits | top)
 
 
-def groups(table: pa.Table, names: Sequence[str], by: str | None) -> pa.Array:
+def groups(table: pa.Table, by: str | None) -> pa.Array:
     """The group of each row as a string: its corpus, or its value of a column (null where that is null)."""
     if by is None:
-        return pa.DictionaryArray.from_arrays(arrow.combined(table["corpus"]), pa.array(names, pa.string())).cast(
-            pa.string()
-        )
+        return arrow.combined(table["corpus"]).cast(pa.string())
     column = arrow.combined(table[by])
     if not any(test(column.type) for test in _PLAIN):
         raise UsageError(f"--by {by}: the column is {column.type}; group by strings, whole numbers or true and false")
@@ -264,7 +263,7 @@ def chosen_rows(pool: Pool, draws: np.ndarray) -> Iterator[pa.Table]:
         yield pa.table({"shard": pool.shard[rows], "row": pool.row[rows].astype(np.int64), "draws": draws[rows]})
 
 
-def copies(table: pa.Table, chosen: pa.Table, names: Sequence[str], seed: int) -> Iterator[pa.Table]:
+def copies(table: pa.Table, chosen: pa.Table, seed: int) -> Iterator[pa.Table]:
     """A row for each draw of the documents chosen, with where it came from and its place in the new corpus.
 
     table: all columns, `row` ascending. chosen: what `chosen_rows` says of this shard. Columns `origin`, `origin_id`,
@@ -277,15 +276,15 @@ def copies(table: pa.Table, chosen: pa.Table, names: Sequence[str], seed: int) -
     rows = np.repeat(position, draws)
     draw = (np.arange(len(rows)) - np.repeat(np.cumsum(draws) - draws, draws)).astype(np.int32)
     order = np.empty(len(rows), dtype=np.uint64)
-    kernels.shuffle_hashes(document_hashes(table, names, seed)[rows], draw, order)
+    kernels.shuffle_hashes(document_hashes(table, seed)[rows], draw, order)
     block = np.cumsum(arrow.numbers(table["bytes"])[rows]) // _BLOCK_BYTES
     starts = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist()]
     for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
-        yield _placed(table.take(pa.array(rows[start:end])), draw[start:end], order[start:end], names)
+        yield _placed(table.take(pa.array(rows[start:end])), draw[start:end], order[start:end])
 
 
-def _placed(kept: pa.Table, draw: np.ndarray, order: np.ndarray, names: Sequence[str]) -> pa.Table:
-    origin = groups(kept, names, None)
+def _placed(kept: pa.Table, draw: np.ndarray, order: np.ndarray) -> pa.Table:
+    origin = groups(kept, None)
     origin_id = arrow.combined(kept["id"])
     again = pc.binary_join_element_wise(origin, pa.array(draw).cast(pa.string()), "#")
     added = {

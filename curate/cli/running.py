@@ -138,6 +138,8 @@ def named_corpora(values: list[str]) -> tuple[tuple[str, str], ...]:
         name, mark, path = value.partition("=")
         if not mark or os.sep in name:
             name, path = os.path.basename(os.path.abspath(value)), value
+        if not name or "#" in name or "/" in name:
+            raise UsageError(f"corpora: '{name}' cannot be in ids, which are made with '/' and '#'; write NAME={path}")
         if name in (other for other, _ in found):
             raise UsageError(f"corpora: two are called '{name}'; name one by NAME={path}")
         found.append((name, path))

@@ -100,7 +100,7 @@ def _option(name: str, info: FieldInfo, panel: str) -> inspect.Parameter:
     kind, metavar = _kind(info.annotation)
     text = info.description or ""
     required = info.is_required()
-    if not required and info.default not in (None, PydanticUndefined, [], (), "") and kind is not bool:
+    if not required and info.default not in (None, PydanticUndefined, [], (), {}, "") and kind is not bool:
         text += f" (default {info.default})"
     if kind is bool:
         flag = f"--{shown}/--no-{shown}" if info.default is not False or name not in ("replace",) else f"--{shown}"

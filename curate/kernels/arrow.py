@@ -50,11 +50,12 @@ def strings(array: Array) -> Strings:
     array = combined(array)
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
+    if pa.types.is_null(array.type):
+        return Strings(np.zeros(len(array) + 1, dtype=np.int64), np.empty(0, dtype=np.uint8))
+    if pa.types.is_fixed_size_binary(array.type):
+        array = array.cast(pa.binary())
     if array.null_count:
         array = pc.fill_null(array, b"" if "binary" in str(array.type) else "")
-    if pa.types.is_fixed_size_binary(array.type):
-        width = array.type.byte_width
-        return Strings(np.arange(len(array) + 1, dtype=np.int64) * width, fixed_bytes(array).reshape(-1))
     large = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
     _, offsets, data = array.buffers()
     if len(array) == 0 or offsets is None:

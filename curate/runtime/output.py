@@ -17,7 +17,7 @@ from curate.kernels import arrow
 from curate.kernels.digest import table_digest
 from curate.runtime import ledger
 from curate.runtime.plan import RUNTIME_COLUMNS, Plan, renamed
-from curate.runtime.reader import Chosen, column_types
+from curate.runtime.reader import Chosen, column_types, constant
 from curate.stage import Applied, Stage, StageConfig
 from curate.storage import files
 from curate.storage import manifest as manifests
@@ -231,12 +231,12 @@ def new_shard(plan: Plan, name: str) -> pa.Table:
     return shards.read(plan.output.shard(name))
 
 
-def with_marks(table: pa.Table, slice_number: int, shard: int) -> pa.Table:
+def with_marks(table: pa.Table, shard: int) -> pa.Table:
     """Add the runtime's columns to a shard of a new corpus: `shard` is its number within the slice."""
     rows = table.num_rows
     table = table.append_column("shard", pa.array(np.full(rows, shard, dtype=np.int32)))
     table = table.append_column("row", pa.array(np.arange(rows, dtype=np.int64)))
-    return table.append_column("corpus", pa.array(np.full(rows, slice_number, dtype=np.int32)))
+    return table.append_column("corpus", constant(0, rows, [""]))
 
 
 # --- finished already -----------------------------------------------------------------------------

@@ -139,8 +139,6 @@ def renamed(stage: Stage, layer: str, name: str) -> str:
 def make(stage: Stage, config: StageConfig, request: Request, known: dict[str, Stage]) -> Plan:
     """Decide everything. Raises UsageError for what cannot be made, with the next step."""
     corpora = [(name, Corpus(path)) for name, path in request.corpora]
-    if stage.takes == "corpora":
-        config = stage.config.model_validate({**config.model_dump(), "names": [name for name, _ in corpora]})
     target, layer = _target(stage, request, corpora)
     carried = _carried(stage, request, corpora)
     wanted = _wanted(stage, config, request.where)

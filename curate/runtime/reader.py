@@ -79,7 +79,7 @@ def read_shard(plan: Plan, index: int, columns: Sequence[str]) -> Chosen:
     marks = {
         "shard": pa.array(np.full(rows, index, dtype=np.int32)),
         "row": pa.array(np.arange(rows, dtype=np.int64)),
-        "corpus": pa.array(np.full(rows, shard["corpus"], dtype=np.int32)),
+        "corpus": constant(shard["corpus"], rows, [source.name for source in plan.inputs]),
     }
     if plan.where is None:
         return Chosen(_with(table.select(names), marks), None, rows)
@@ -87,6 +87,11 @@ def read_shard(plan: Plan, index: int, columns: Sequence[str]) -> Chosen:
     chosen = _with(table.select(names), marks).filter(pa.array(keep))
     nulls = int(np.count_nonzero(null))
     return Chosen(chosen, keep, rows, rows - int(np.count_nonzero(keep)) - nulls, nulls)
+
+
+def constant(number: int, rows: int, names: Sequence[str]) -> pa.DictionaryArray:
+    """One of the names, for every row."""
+    return pa.DictionaryArray.from_arrays(np.full(rows, number, dtype=np.int32), pa.array(names, pa.string()))
 
 
 def _with(table: pa.Table, marks: dict[str, pa.Array]) -> pa.Table:

@@ -156,7 +156,7 @@ def _survey_new(work: Work, number: int, seen: dict[str, int]) -> Iterator[pa.Ta
     for row, name in enumerate(slice_shards(work.plan)[number]):
         table = output.new_shard(work.plan, name)
         seen["rows"] += table.num_rows
-        yield census.survey(output.with_marks(table, number, row), None, work.config)
+        yield census.survey(output.with_marks(table, row), None, work.config)
 
 
 def added_names(work: Work) -> set[str]:

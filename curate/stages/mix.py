@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from curate.stage import Applied, Census, InputShard, ModelPath, Settled, Stage, StageConfig
 
@@ -53,9 +53,6 @@ Weights = Annotated[dict[str, Annotated[float, Field(gt=0)]], BeforeValidator(pa
 class MixConfig(StageConfig):
     """Mix one or more corpora, in given shares and up to a budget, into a new, shuffled corpus."""
 
-    names: list[str] = Field(
-        [], description="Names of the corpora in their order: as given by NAME=FOLDER, or else those of the folders."
-    )
     by: str | None = Field(
         None,
         description="Column whose values are the groups of the mixture, such as `cluster`. "
@@ -102,16 +99,6 @@ class MixConfig(StageConfig):
     )
     seed: int = Field(0, ge=0, lt=1 << 63, description="Another seed chooses and shuffles otherwise.")
 
-    @field_validator("names")
-    @classmethod
-    def _plain_names(cls, names: list[str]) -> list[str]:
-        for name in names:
-            if not name or "/" in name or "#" in name:
-                raise ValueError(f"'{name}' cannot name a corpus, as ids are made with '/' and '#'; write NAME=FOLDER")
-        if len(set(names)) < len(names):
-            raise ValueError("two corpora have one name; tell them apart with NAME=FOLDER")
-        return names
-
     @model_validator(mode="after")
     def _together(self) -> MixConfig:
         if self.documents and self.tokens:
@@ -155,12 +142,12 @@ def survey(table, mine, config: MixConfig):
     scores, usable = (
         mix.usable_scores(table[config.score]) if config.score else (None, np.ones(table.num_rows, dtype=np.bool_))
     )
-    keys = mix.choice_keys(mix.document_hashes(table, config.names, config.seed), scores, config.score_temperature)
+    keys = mix.choice_keys(mix.document_hashes(table, config.seed), scores, config.score_temperature)
     return pa.table(
         {
             "shard": table["shard"],
             "row": table["row"],
-            "group": mix.groups(table, config.names, config.by),
+            "group": mix.groups(table, config.by),
             "tokens": pa.array(mix.token_counter(config.tokenizer).count(table["text"])),
             "key": pa.array(keys, mask=~usable),
         }
@@ -192,7 +179,7 @@ def gather(table, mine, config: MixConfig):
     """The chosen documents of a shard, a row for each draw, routed to their places."""
     from curate.algorithms.mix import copies
 
-    return copies(table, mine, config.names, config.seed)
+    return copies(table, mine, config.seed)
 
 
 def settled_already(tables: Iterable, config: MixConfig) -> Settled:

@@ -16,6 +16,10 @@ def recipe(**asked) -> mix.Recipe:
     return mix.Recipe(**{**plain, "score": None, **asked})
 
 
+def named(numbers: list[int]) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(numbers, pa.int32()), pa.array(NAMES, pa.string()))
+
+
 def documents(sizes: list[int], corpus: list[int], shard: int = 0) -> pa.Table:
     """A shard's documents: their lengths are given, their ids count through all shards."""
     rows = len(sizes)
@@ -26,15 +30,15 @@ def documents(sizes: list[int], corpus: list[int], shard: int = 0) -> pa.Table:
             "text": pa.array(["x" * size for size in sizes], pa.large_string()),
             "shard": pa.array([shard] * rows, pa.int32()),
             "row": pa.array(range(rows), pa.int64()),
-            "corpus": pa.array(corpus, pa.int32()),
+            "corpus": named(corpus),
         }
     )
 
 
 def survey(table: pa.Table, scores=None, temperature: float = 1.0, seed: int = 0) -> pa.Table:
-    keys = mix.choice_keys(mix.document_hashes(table, NAMES, seed), scores, temperature)
+    keys = mix.choice_keys(mix.document_hashes(table, seed), scores, temperature)
     tokens = table["bytes"].cast(pa.int32())
-    groups = mix.groups(table, NAMES, None)
+    groups = mix.groups(table, None)
     return pa.table({"shard": table["shard"], "row": table["row"], "group": groups, "tokens": tokens, "key": keys})
 
 
@@ -118,7 +122,7 @@ def test_the_first_by_gumbel_is_softmax():
     temperature = 1.3
     wins = np.zeros(5)
     for seed in range(6000):
-        wins[np.argmax(mix.choice_keys(mix.document_hashes(table, NAMES, seed), scores, temperature))] += 1
+        wins[np.argmax(mix.choice_keys(mix.document_hashes(table, seed), scores, temperature))] += 1
     weights = np.exp(scores / temperature)
     expected = weights / weights.sum() * wins.sum()
     assert chisquare(wins, expected).pvalue > 1e-4
@@ -129,7 +133,7 @@ def test_without_scores_all_are_equally_likely():
     table = documents([1] * 5, [0] * 5)
     wins = np.zeros(5)
     for seed in range(5000):
-        wins[np.argmax(mix.choice_keys(mix.document_hashes(table, NAMES, seed), None, 1.0))] += 1
+        wins[np.argmax(mix.choice_keys(mix.document_hashes(table, seed), None, 1.0))] += 1
     assert chisquare(wins).pvalue > 1e-4
 
 
@@ -137,20 +141,20 @@ def test_without_scores_all_are_equally_likely():
 @given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=30))
 def test_temperature_zero_takes_the_greatest_scores(scores):
     table = documents([1] * len(scores), [0] * len(scores))
-    keys = mix.choice_keys(mix.document_hashes(table, NAMES, 0), np.array(scores), 0.0)
+    keys = mix.choice_keys(mix.document_hashes(table, 0), np.array(scores), 0.0)
     ranked = np.array(scores)[np.argsort(keys)]
     assert (ranked[1:] >= ranked[:-1]).all()
 
 
 def test_equal_ids_of_different_corpora_are_different_documents():
-    hashes = mix.document_hashes(pa.table({"id": ["a", "a", "b"], "corpus": pa.array([0, 1, 0], pa.int32())}), NAMES, 0)
+    hashes = mix.document_hashes(pa.table({"id": ["a", "a", "b"], "corpus": named([0, 1, 0])}), 0)
     assert len(set(hashes.tolist())) == 3
 
 
 def test_documents_without_a_group_or_score_are_counted():
     table = documents([1, 1, 1, 1], [0, 0, 0, 0]).append_column("topic", pa.array(["a", None, "b", "b"]))
     scores, usable = mix.usable_scores(pa.chunked_array([[1.0, 2.0, None, float("nan")]]))
-    surveyed = survey(table).set_column(2, "group", mix.groups(table, NAMES, "topic"))
+    surveyed = survey(table).set_column(2, "group", mix.groups(table, "topic"))
     surveyed = surveyed.set_column(
         4, "key", pa.array(mix.choice_keys(np.arange(4, dtype=np.uint64), scores, 1.0), mask=~usable)
     )
@@ -161,9 +165,9 @@ def test_documents_without_a_group_or_score_are_counted():
 
 def test_groups_by_column():
     table = pa.table({"number": [3, None, 10], "share": [0.5, 0.1, 0.2]})
-    assert mix.groups(table, NAMES, "number").to_pylist() == ["3", None, "10"]
+    assert mix.groups(table, "number").to_pylist() == ["3", None, "10"]
     with pytest.raises(UsageError, match="double"):
-        mix.groups(table, NAMES, "share")
+        mix.groups(table, "share")
     with pytest.raises(UsageError, match="string"):
         mix.usable_scores(pa.chunked_array([["a"]]))
 
@@ -192,7 +196,7 @@ def test_copies_are_placed_and_named():
     draws = np.array([i % 4 for i in range(30)], dtype=np.int32)
     rows = np.flatnonzero(draws)
     mine = pa.table({"row": rows.astype(np.int64), "draws": draws[rows]})
-    made = pa.concat_tables(mix.copies(table, mine, NAMES, 3)).to_pylist()
+    made = pa.concat_tables(mix.copies(table, mine, 3)).to_pylist()
     assert len(made) == draws.sum()
     assert len({row["id"] for row in made}) == len(made)
     for row in made:
@@ -209,8 +213,8 @@ def test_copies_are_placed_and_named():
 def test_copies_of_nothing_have_all_columns():
     table = documents([10], [0])
     mine = pa.table({"row": pa.array([], pa.int64()), "draws": pa.array([], pa.int32())})
-    (made,) = mix.copies(table, mine, NAMES, 0)
-    (full,) = mix.copies(table, pa.table({"row": [0], "draws": pa.array([1], pa.int32())}), NAMES, 0)
+    (made,) = mix.copies(table, mine, 0)
+    (full,) = mix.copies(table, pa.table({"row": [0], "draws": pa.array([1], pa.int32())}), 0)
     assert made.num_rows == 0
     assert made.schema.equals(full.schema)
 
@@ -219,7 +223,7 @@ def test_copies_come_in_tables_of_bounded_size(monkeypatch):
     monkeypatch.setattr(mix, "_BLOCK_BYTES", 25)
     table = documents([10] * 9, [0] * 9)
     mine = pa.table({"row": np.arange(9), "draws": np.full(9, 2, dtype=np.int32)})
-    tables = list(mix.copies(table, mine, NAMES, 0))
+    tables = list(mix.copies(table, mine, 0))
     assert max(part["bytes"].to_numpy().sum() for part in tables) <= 30
     assert sum(part.num_rows for part in tables) == 18
 
@@ -228,7 +232,7 @@ def test_copies_come_in_tables_of_bounded_size(monkeypatch):
 def test_pieces_together_are_one_shuffle(parts):
     table = documents([10] * 200, [0] * 200)
     mine = pa.table({"row": np.arange(200), "draws": np.full(200, 2, dtype=np.int32)})
-    routed = pa.concat_tables(mix.copies(table, mine, NAMES, 0))
+    routed = pa.concat_tables(mix.copies(table, mine, 0))
     order = routed.sort_by("order")["id"].to_pylist()
     pieces = [mix.shuffled([routed.slice(0, 150), routed.slice(150)], piece, parts) for piece in range(parts)]
     assert [name for piece in pieces for name in piece["id"].to_pylist()] == order

@@ -21,7 +21,9 @@ def corpora(cuts: list[int]) -> list[pa.Table]:
             "text": pa.array(texts, pa.large_string()),
             "bytes": [len(text) for text in texts],
             "dsir": pa.array([float(i % 7) if i % 10 else None for i in range(120)], pa.float32()),
-            "corpus": pa.array([i // 60 for i in range(120)], pa.int32()),
+            "corpus": pa.DictionaryArray.from_arrays(
+                pa.array([i // 60 for i in range(120)], pa.int32()), pa.array(["web", "books"])
+            ),
         }
     )
     tables = []
@@ -66,7 +68,7 @@ def mixed(config: stage.MixConfig, cuts: list[int]) -> tuple[pa.Table, pa.Table,
     ],
 )
 def test_a_mix_does_not_know_the_shards_and_its_ledger_balances(options):
-    config = stage.MixConfig(names=["web", "books"], **options)
+    config = stage.MixConfig(**options)
     table, groups, ledger = mixed(config, [20, 45])
     again, same, _ = mixed(config, [33])
     assert groups.equals(same)
@@ -82,13 +84,13 @@ def test_a_mix_does_not_know_the_shards_and_its_ledger_balances(options):
 
 
 def test_the_best_are_taken_without_chance():
-    config = stage.MixConfig(names=["web", "books"], documents=10, score="dsir", score_temperature=0)
+    config = stage.MixConfig(documents=10, score="dsir", score_temperature=0)
     table, _, _ = mixed(config, [30])
     assert set(table["dsir"].to_pylist()) == {6.0}
 
 
 def test_an_estimate_is_marked():
-    config = stage.MixConfig(names=["web", "books"], tokens=500)
+    config = stage.MixConfig(tokens=500)
     _, groups, _ = mixed(config, [30])
     assert set(groups["estimated"].to_pylist()) == {True}
     assert stage.report(groups, None, config)[-1].endswith("tokens are estimated, not counted")
