@@ -97,7 +97,7 @@ def piece(
         for i in np.flatnonzero(~good)
     ]
     unfit = {column.name: int(n) for column, n in zip(wanted.columns, out.unfit, strict=True) if n}
-    return Piece(positions[good], arrays[:-1], arrays[-1], rejects, unfit)
+    return Piece(positions[good], unit, arrays[:-1], arrays[-1], rejects, unfit)
 
 
 def worded(status: int, where: int, wanted: Fields, invalid: dict[int, str], reason: str) -> tuple[str, str]:

@@ -27,12 +27,13 @@ class Reject(NamedTuple):
 class Piece:
     """A run of records of one file.
 
-    positions: int64, shape (n,), of the records that are documents. columns: one array for each of
+    positions: int64, shape (n,), of the records that are documents, in `unit`. columns: one array for each of
     the `Fields`, n long, the text (large_string, valid UTF-8, not null) first. meta: large_string, a JSON object of
     every field that is in no column. unfit: by column, how many values were there but not of its type (they stay in `meta`).
     """
 
     positions: np.ndarray
+    unit: str
     columns: list[pa.Array]
     meta: pa.Array
     rejects: list[Reject] = field(default_factory=list)
@@ -88,4 +89,4 @@ def rejected(rejects: list[Reject], fields: Fields) -> Piece:
     from curate.formats.fields import TYPES
 
     columns = [pa.array([], type=TYPES[column.type][1]) for column in fields.columns]
-    return Piece(np.empty(0, dtype=np.int64), columns, pa.array([], type=pa.large_string()), rejects)
+    return Piece(np.empty(0, dtype=np.int64), "byte", columns, pa.array([], type=pa.large_string()), rejects)

@@ -109,7 +109,7 @@ def piece(batch: pa.RecordBatch, first_row: int, fields: Fields, most_bytes: int
     if bad.any():
         keep = pa.array(~bad)
         columns, meta, positions = [array.filter(keep) for array in columns], meta.filter(keep), positions[~bad]
-    return Piece(positions, columns, meta, rejects, unfit)
+    return Piece(positions, "row", columns, meta, rejects, unfit)
 
 
 def _column(column: Column, slots: _Slots, fields: Fields, reasons: np.ndarray, most_bytes: int) -> tuple[pa.Array, int]:

@@ -44,7 +44,7 @@ def _piece(positions: np.ndarray, text: pa.Array, rejects: list[Reject], fields:
     """Documents that are nothing but text: every other column is null, and `meta` empty."""
     others = [pa.nulls(len(text), TYPES[column.type][1]) for column in fields.columns[1:]]
     meta = pa.array(["{}"] * len(text), type=pa.large_string())
-    return Piece(positions, [text, *others], meta, rejects)
+    return Piece(positions, "byte", [text, *others], meta, rejects)
 
 
 def _whole(source: Source, fields: Fields, settings: Settings) -> Piece:

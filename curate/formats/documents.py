@@ -1,0 +1,143 @@
+"""Records of files as documents: each with an id, a source, and the place it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.formats.fields import Fields
+from curate.formats.records import Format, Piece, Reject, Settings, Source
+from curate.storage.schema import REJECTS
+
+BATCH_BYTES = 16 << 20
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read files. format: forces one. source: the source of every document, instead of a field's."""
+
+    fields: Fields
+    settings: Settings
+    format: str | None = None
+    source: str | None = None
+
+
+@dataclass
+class Batch:
+    """Documents in order: the columns of the fields, `id`, `source`, `meta`, and where each is from.
+
+    place: string, the id that is derived from file and position, unique by construction.
+    file: int32, an index into `files`, which are relative paths. position: int64. unit: string.
+    """
+
+    table: pa.Table
+    rejects: pa.Table
+    files: list[str]
+    unfit: dict[str, int] = field(default_factory=dict)
+
+
+def place_prefix(relative: str) -> str:
+    """What the places in a file begin with; # and % are written as %23 and %25, so no two places are the same."""
+    return relative.replace("%", "%25").replace("#", "%23")
+
+
+def source_of(relative: str, file_format: Format) -> str:
+    """The source of a file's documents when no field tells it.
+
+    It is the first folder of the relative path; without one the file's name up to its first dot if such a
+    file holds many documents, else its format's name.
+    """
+    folder, slash, _ = relative.partition("/")
+    if slash:
+        return folder
+    return (relative.split(".")[0] or relative) if file_format.many else file_format.name
+
+
+def batches(files: Sequence[dict], reading: Reading) -> Iterator[Batch]:
+    """The documents of files (`path`, `relative`, `start`, `end`), in batches of about BATCH_BYTES of text."""
+    waiting: list[pa.Table] = []
+    rejects: list[tuple[str, Reject]] = []
+    unfit: dict[str, int] = {}
+    names: list[str] = []
+    size = 0
+    for item in files:
+        names.append(item["relative"])
+        for piece in _pieces(item, reading):
+            rejects += [(item["relative"], reject) for reject in piece.rejects]
+            for name, count in piece.unfit.items():
+                unfit[name] = unfit.get(name, 0) + count
+            if len(piece.positions):
+                waiting.append(_located(piece, item["relative"], len(names) - 1, reading))
+                size += waiting[-1]["text"].nbytes
+            if size >= BATCH_BYTES or len(rejects) >= _MOST_REJECTS:
+                yield _batch(waiting, rejects, names, unfit, reading)
+                waiting, rejects, unfit, size = [], [], {}, 0
+    if waiting or rejects:
+        yield _batch(waiting, rejects, names, unfit, reading)
+
+
+_MOST_REJECTS = 100_000
+
+
+def _pieces(item: dict, reading: Reading) -> Iterator[Piece]:
+    from curate.formats import format_of
+
+    source = Source(item["path"], item["start"], item["end"])
+    return format_of(item["relative"], reading.format).read(source, reading.fields, reading.settings)
+
+
+def _located(piece: Piece, relative: str, number: int, reading: Reading) -> pa.Table:
+    """The columns of a piece, with ids and sources where no field gave them."""
+    from curate.formats import format_of
+
+    rows = len(piece.positions)
+    file_format = format_of(relative, reading.format)
+    columns = {column.name: array for column, array in zip(reading.fields.columns, piece.columns)}
+    places = _places(piece.positions, relative, file_format, reading.settings)
+    ids = columns.get("id")
+    columns["id"] = places if ids is None else pc.coalesce(ids, places)
+    source = reading.source or source_of(relative, file_format)
+    found = columns.get("source")
+    columns["source"] = pa.repeat(source, rows) if found is None else pc.fill_null(found, source)
+    columns["meta"] = piece.meta
+    columns["place"] = places
+    columns["file"] = pa.array(np.full(rows, number, dtype=np.int32))
+    columns["position"] = pa.array(piece.positions)
+    columns["unit"] = pa.repeat(piece.unit, rows)
+    return pa.table(columns)
+
+
+def _places(positions: np.ndarray, relative: str, file_format: Format, settings: Settings) -> pa.Array:
+    prefix = place_prefix(relative)
+    if not file_format.many and settings.split == "none":
+        return pa.repeat(prefix, len(positions))
+    return pc.binary_join_element_wise(prefix, pa.array(positions).cast(pa.string()), "#")
+
+
+def _batch(
+    waiting: list[pa.Table],
+    rejects: list[tuple[str, Reject]],
+    names: list[str],
+    unfit: dict[str, int],
+    reading: Reading,
+) -> Batch:
+    table = pa.concat_tables(waiting) if waiting else empty(reading)
+    return Batch(table, reject_table(rejects), list(names), unfit)
+
+
+def empty(reading: Reading) -> pa.Table:
+    """The columns of a batch without rows."""
+    from curate.formats.records import rejected
+
+    piece = rejected([], reading.fields)
+    return _located(piece, "none.jsonl", 0, reading)
+
+
+def reject_table(rejects: Sequence[tuple[str, Reject]]) -> pa.Table:
+    """Rows of REJECTS."""
+    rows = [{"file": file, **reject._asdict()} for file, reject in rejects]
+    return pa.Table.from_pylist(rows, schema=REJECTS)

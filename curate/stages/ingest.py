@@ -1,0 +1,298 @@
+"""Bring text in from files of any of the formats of `curate.formats`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from curate.stage import Applied, Census, InputPath, Settled, SourceFile, Stage, StageConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from curate.formats.documents import Batch, Reading
+
+EXPANSION = 4  # text bytes for a byte of a compressed file
+FILE_BYTES = 4096  # what a file costs beside its text, so that many tiny ones are spread too
+COLUMN_TYPES = ("string", "int64", "float64", "bool", "timestamp")
+
+
+def _share(value: Any) -> Any:
+    """`1%` as 0.01; anything else as it is."""
+    if isinstance(value, str) and value.strip().endswith("%"):
+        return float(value.strip()[:-1]) / 100
+    return value
+
+
+class IngestConfig(StageConfig):
+    """Read JSON Lines, JSON, CSV, TSV, Parquet, Arrow, plain text and Markdown, plain or compressed, into a new corpus.
+
+    Fields that no option lifts into a column stay, exactly as they were, in the column `meta`.
+    What cannot be read is put aside with its file, position and reason, and the rest is read on.
+    """
+
+    sources: list[InputPath] = Field(min_length=1, description="Files, folders or globs to read.")
+    text_field: str = Field(
+        "text",
+        description="Field that holds the text. Names between commas are tried in order and the first that is there "
+        "counts; names joined by + are taken together, a blank line between them: text,question+answer. "
+        "A name with dots is a path into nested objects.",
+    )
+    id_field: str | None = Field(
+        None,
+        description="Field that holds an id; of documents with the same id the first stays. Without it an id is made "
+        "from the file's path and the document's place in it.",
+    )
+    source: str | None = Field(None, description="The source of every document, such as a crawl's name.")
+    source_field: str = Field(
+        "source",
+        description="Field that holds a document's source, used where it is there. Elsewhere the source is "
+        "the top folder below the one common to all files, or else the file's name up to its first dot.",
+    )
+    url_field: str = Field("url", description="Field that holds a document's URL, used where it is there.")
+    date_field: str = Field(
+        "date",
+        description="Field that holds a document's date, used where it is there: ISO 8601, or an epoch in seconds, "
+        "milli-, micro- or nanoseconds. What is no date stays in `meta`.",
+    )
+    column: list[str] = Field(
+        [],
+        description="A field to lift into a column of its own, as NAME=FIELD:TYPE; the types are string, int64, float64, "
+        "bool and timestamp. A value that is not of the type stays in `meta`.",
+    )
+    format: Literal["jsonl", "json", "csv", "tsv", "parquet", "arrow", "text", "markdown"] | None = Field(
+        None, description="The format of every file; without it each file's name tells it."
+    )
+    split_paragraphs: bool = Field(False, description="Make each paragraph of a plain text a document, not each file.")
+    split_lines: bool = Field(False, description="Make each line of a plain text a document, not each file.")
+    nfc: bool = Field(True, description="Bring text into Unicode's normal form NFC.")
+    newlines: bool = Field(True, description="Make every kind of line end a plain newline.")
+    controls: bool = Field(True, description="Remove control characters other than tab and newline.")
+    sample: Annotated[float, BeforeValidator(_share)] = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of the documents to take, such as 1% or 0.01, drawn by a hash of the seed and the id.",
+    )
+    max_document_bytes: int = Field(
+        128_000_000, ge=1, description="A record of more bytes than this is put aside without being held in memory."
+    )
+    seed: int = Field(0, ge=0, lt=1 << 63, description="Another seed samples other documents.")
+
+    @field_validator("column")
+    @classmethod
+    def _columns_are_well_formed(cls, values: list[str]) -> list[str]:
+        names = [lifted(value)[0] for value in values]
+        taken = {"id", "digest", "text", "source", "url", "date", "bytes", "meta", "place", "file", "position", "unit"}
+        for name in names:
+            if name in taken or names.count(name) > 1:
+                raise ValueError(f"column '{name}' is taken; choose another name")
+        return values
+
+    @model_validator(mode="after")
+    def _fields_are_well_formed(self) -> IngestConfig:
+        if self.split_paragraphs and self.split_lines:
+            raise ValueError("split_paragraphs and split_lines exclude each other; give one")
+        named = [self.text_field, self.id_field or "id", self.source_field, self.url_field, self.date_field]
+        for fields in [*named, *(lifted(value)[1] for value in self.column)]:
+            if any(not name.strip() for name in re.split("[,+]", fields)):
+                raise ValueError(f"fields '{fields}': a name is empty; write them as text,question+answer")
+        return self
+
+
+def lifted(column: str) -> tuple[str, str, str]:
+    """`NAME=FIELD:TYPE` in its parts. Raises ValueError for anything else."""
+    found = re.fullmatch(r"([a-z][a-z0-9_]*)=(.+):(\w+)", column)
+    if not found or found[3] not in COLUMN_TYPES:
+        raise ValueError(
+            f"column '{column}': write NAME=FIELD:TYPE, such as year=meta.year:int64; a name is lower-case letters, "
+            f"digits and _; the types are {', '.join(COLUMN_TYPES)}"
+        )
+    return found[1], found[2], found[3]
+
+
+def adds(config: IngestConfig) -> pa.Schema:
+    """The columns lifted by `--column`."""
+    import pyarrow as pa
+
+    from curate.formats.fields import TYPES
+
+    return pa.schema([(name, TYPES[kind][1]) for name, _, kind in map(lifted, config.column)])
+
+
+def reading(config: IngestConfig) -> Reading:
+    """The options as the readers take them."""
+    from curate.formats.documents import Reading
+    from curate.formats.fields import Column, Fields
+    from curate.formats.records import Settings
+
+    columns = [Column("text", config.text_field, "text")]
+    if config.id_field is not None:
+        columns.append(Column("id", config.id_field, "string"))
+    if config.source is None:
+        columns.append(Column("source", config.source_field, "string"))
+    columns += [Column("url", config.url_field, "string"), Column("date", config.date_field, "timestamp")]
+    columns += [Column(*lifted(item)) for item in config.column]
+    split = "paragraphs" if config.split_paragraphs else "lines" if config.split_lines else "none"
+    return Reading(
+        Fields(tuple(columns), config.id_field is not None),
+        Settings(config.max_document_bytes, split),
+        config.format,
+        config.source,
+    )
+
+
+# --- slices --------------------------------------------------------------------------------------------
+
+
+def slices(listing: list[SourceFile], config: IngestConfig, shard_bytes: int) -> list[dict]:
+    """Cut large files that can be read from any byte on, pack small ones together; a compressed stream stays whole.
+
+    Raises UsageError for a file whose name does not tell its format.
+    """
+    found: list[dict] = []
+    room = 0
+    for file in listing:
+        for part, weight in _parts(file, config, shard_bytes):
+            if weight > room:
+                found.append({"files": []})
+                room = shard_bytes
+            found[-1]["files"].append(part)
+            room -= weight
+    return found
+
+
+def _parts(file: SourceFile, config: IngestConfig, shard_bytes: int) -> Iterator[tuple[dict, int]]:
+    """The ranges of a file to be read apart, and about how many bytes of text each holds."""
+    from curate.formats import format_of, unpacked_name
+
+    file_format = format_of(file.relative, config.format)
+    packed = unpacked_name(file.relative) != file.relative
+    size = file.size * (EXPANSION if packed or file_format.name == "parquet" else 1)
+    count = 1
+    if file_format.cuts(reading(config).settings) and not packed:
+        count = max(1, -(-size // shard_bytes))
+    for i in range(count):
+        start = file.size * i // count
+        end = file.size * (i + 1) // count if i + 1 < count else None
+        yield {"path": file.path, "relative": file.relative, "start": start, "end": end}, size // count + FILE_BYTES
+
+
+# --- given ids must be unique ---------------------------------------------------------------------------
+
+
+def survey(slice_: dict, mine: None, config: IngestConfig) -> pa.Table:
+    """A row for each document: the hash of its id, and its place."""
+    import pyarrow as pa
+
+    from curate.algorithms.documents import surveyed
+    from curate.formats.documents import batches, empty
+
+    how = reading(config)
+    tables = [batch.table.select(["id", "place"]) for batch in batches(slice_["files"], how)]
+    found = pa.concat_tables([empty(how).select(["id", "place"]), *tables])
+    return surveyed(found["id"], found["place"], slice_["index"])
+
+
+def link(tables: Iterable[pa.Table], part: int, config: IngestConfig) -> pa.Table:
+    """The documents of a part whose id an earlier one has."""
+    from curate.algorithms.documents import repeated
+
+    return repeated(tables)
+
+
+def settle(tables: Iterable[pa.Table], config: IngestConfig) -> Settled:
+    """Gather the repeated ids of all parts: about 100 bytes of memory for each."""
+    import pyarrow as pa
+
+    rows = list(tables)
+    model = pa.table({"repeated_ids": pa.array([sum(table.num_rows for table in rows)], pa.int64())})
+    return Settled(model, rows or None)
+
+
+# --- documents -------------------------------------------------------------------------------------------
+
+
+def apply(
+    slice_: dict, tables: Iterable[pa.Table], mine: pa.Table | None, prepared: Any, config: IngestConfig
+) -> Iterator[Applied]:
+    """The documents of a slice, in batches of about 16 MiB of text."""
+    from curate.formats.documents import batches
+
+    again = dict(zip(mine["row"].to_pylist(), mine["first"].to_pylist(), strict=True)) if mine is not None else {}
+    seen = 0
+    for batch in batches(slice_["files"], reading(config)):
+        yield _applied(batch, {row - seen: first for row, first in again.items() if row >= seen}, config)
+        seen += batch.table.num_rows
+
+
+def _applied(batch: Batch, again: dict[int, str], config: IngestConfig) -> Applied:
+    """Normalise and check a batch. again: rows whose id is not theirs alone, and the place that had it first."""
+    import numpy as np
+    import pyarrow as pa
+
+    from curate.algorithms.documents import is_blank
+    from curate.algorithms.normalise import digests, normalise, text_bytes
+    from curate.algorithms.sample import sampled
+    from curate.storage.schema import DOCUMENTS
+
+    table, removed = batch.table, {}
+    keep = sampled(table["id"], config.sample, config.seed) if config.sample < 1 else np.ones(len(table), np.bool_)
+    removed["sampled out"] = int(np.count_nonzero(~keep))
+    repeated = [row for row in sorted(again) if row < len(table) and keep[row]]
+    rejects = pa.concat_tables([batch.rejects, _repeats(batch, repeated, again)])
+    keep[repeated] = False
+    table = _kept(table, keep)
+    text, counts = normalise(table["text"], nfc=config.nfc, newlines=config.newlines, controls=config.controls)
+    table = table.set_column(table.schema.get_field_index("text"), "text", text)
+    blank = is_blank(text)
+    removed["empty text"] = int(np.count_nonzero(blank))
+    table = _kept(table, ~blank)
+    table = table.append_column("digest", digests(table["text"]))
+    table = table.append_column("bytes", pa.array(text_bytes(table["text"])))
+    read = batch.table.num_rows + batch.rejects.num_rows
+    unfit = {f"{name} not understood": count for name, count in batch.unfit.items()}
+    columns = [*DOCUMENTS.names, *adds(config).names]
+    return Applied(table.select(columns), rejects, read, removed, counts={**counts, **unfit})
+
+
+def _kept(table: pa.Table, keep: np.ndarray) -> pa.Table:
+    import pyarrow as pa
+
+    return table if keep.all() else table.filter(pa.array(keep))
+
+
+def _repeats(batch: Batch, rows: list[int], again: dict[int, str]) -> pa.Table:
+    """Reject rows for documents whose id is taken."""
+    import pyarrow as pa
+
+    from curate.formats.documents import reject_table
+    from curate.formats.records import Reject
+
+    found = batch.table.select(["id", "file", "position", "unit"]).take(pa.array(rows, pa.int64())).to_pylist()
+    return reject_table(
+        [
+            (
+                batch.files[row["file"]],
+                Reject(row["position"], row["unit"], "duplicate id", f"{row['id']} is the id of {again[number]}"),
+            )
+            for number, row in zip(rows, found, strict=True)
+        ]
+    )
+
+
+STAGE = Stage(
+    name="ingest",
+    revision=1,
+    config=IngestConfig,
+    takes="sources",
+    makes="corpus",
+    adds=adds,
+    before=(Census(survey, settle, link, sample=lambda config: 0 if config.id_field is None else None),),
+    slices=slices,
+    apply=apply,
+)
