@@ -47,7 +47,7 @@ class DsirConfig(StageConfig):
 
 
 def needs(config: DsirConfig) -> tuple[str, ...]:
-    return ("text",)
+    return ("text", "bytes")
 
 
 def adds(config: DsirConfig) -> pa.Schema:

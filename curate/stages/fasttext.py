@@ -60,7 +60,7 @@ class FasttextConfig(StageConfig):
 
 
 def needs(config: FasttextConfig) -> tuple[str, ...]:
-    return ("text",)
+    return ("text", "bytes")
 
 
 def adds(config: FasttextConfig) -> pa.Schema:
