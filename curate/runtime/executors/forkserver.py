@@ -69,13 +69,20 @@ def _warm_up(function: str) -> None:
 
 
 def _compile_one() -> None:
-    """Call one kernel: the first call in a process sets Numba up, which takes 0.25 s."""
+    """Call one kernel, since the first call in a process sets Numba up.
+
+    That takes 0.25 s, half of it to look for a BLAS in scipy, which no kernel uses: so scipy is hidden meanwhile.
+    """
     import numpy as np
 
     from curate.kernels import hashing
 
-    offsets = np.zeros(1, dtype=np.int64)
-    hashing.hash_strings(offsets, np.empty(0, dtype=np.uint8), np.uint64(0), np.empty(0, dtype=np.uint64))
+    sys.modules["scipy"] = None  # type: ignore[assignment]
+    try:
+        offsets = np.zeros(1, dtype=np.int64)
+        hashing.hash_strings(offsets, np.empty(0, dtype=np.uint8), np.uint64(0), np.empty(0, dtype=np.uint64))
+    finally:
+        del sys.modules["scipy"]
 
 
 class _Server:
