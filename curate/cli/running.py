@@ -204,7 +204,7 @@ def step_row(stage: Stage, result: Result) -> list[str]:
     volume = plan.bytes or plan.source_bytes
     tokens_out, bytes_out = contents_out(plan, result.manifest)
     timed = (
-        (duration(result.seconds), f"{size(volume / max(result.seconds, 1e-9))}/s")
+        (duration(result.seconds), f"{size((plan.bytes or bytes_out) / max(result.seconds, 1e-9))}/s")
         if result.executed
         else ("finished", "before")
     )

@@ -271,11 +271,20 @@ def _wanted(stage: Stage, config: StageConfig, where: str | None) -> list[str]:
         names += list((census.needs or stage.needs)(config))
         if census.sample and stage.takes != "sources":
             names.append("id")
+    if stage.after and stage.makes == "layer":
+        names += needed_after(stage, config)
     if where:
         from curate.algorithms.where import columns
 
         names += columns(where)
     return list(dict.fromkeys(names))
+
+
+def needed_after(stage: Stage, config: StageConfig) -> list[str]:
+    """The columns of the input that the census after needs: what the stage adds itself is at hand."""
+    assert stage.after is not None and stage.adds is not None
+    added = stage.adds(config).names
+    return [name for name in (stage.after.needs or stage.needs)(config) if name not in added]
 
 
 def _inputs(

@@ -33,7 +33,7 @@ from curate.runtime.phases import (
     task_phase,
     work_name,
 )
-from curate.runtime.plan import RUNTIME_COLUMNS, Plan, renamed
+from curate.runtime.plan import RUNTIME_COLUMNS, Plan, needed_after, renamed
 from curate.runtime.reader import Chosen, read_shard, sampled
 from curate.stage import Census, Settled, Stage
 from curate.storage import files, routed
@@ -133,7 +133,7 @@ def _survey_shards(
     size = sample_size(work.stage, work.config, phase.census)
     needs = [*_needs(work, census), *(["id"] if size is not None else [])]
     if phase.census == AFTER:
-        needs = [name for name in needs if name not in added_names(work)]
+        needs = needed_after(work.stage, work.config)
     population = _population(work) if size is not None else 0
     start, end = work.plan.runs[number]
     for index in range(start, end):
@@ -157,12 +157,6 @@ def _survey_new(work: Work, number: int, seen: dict[str, int]) -> Iterator[pa.Ta
         table = output.new_shard(work.plan, name)
         seen["rows"] += table.num_rows
         yield census.survey(output.with_marks(table, row), None, work.config)
-
-
-def added_names(work: Work) -> set[str]:
-    """The columns that the stage adds, under the layer's name."""
-    assert work.stage.adds is not None
-    return {renamed(work.stage, work.plan.layer, name) for name in work.stage.adds(work.config).names}
 
 
 def _with_added(work: Work, index: int, chosen: Chosen) -> pa.Table:
