@@ -17,7 +17,7 @@ from curate.stage import Stage
 from curate.storage import files
 from curate.storage import manifest as manifests
 from curate.storage import shard as shards
-from curate.storage.corpus import Corpus
+from curate.storage.corpus import Corpus, generations
 from curate.storage.manifest import Manifest, ShardEntry
 
 LIBRARIES = ("curate", "numpy", "numba", "pyarrow", "polars", "scikit-learn", "faiss-cpu", "fasttext")
@@ -50,10 +50,36 @@ def commit(plan: Plan, stage: Stage) -> Manifest:
     for layer in plan.carried:
         _commit_carried(plan, layer, names, manifest)
     manifests.write(plan.folder, manifest)
-    for layer in [plan.layer, *plan.carried]:
-        _forget_others(plan.folder.parent / layer, plan.generation)
-    files.remove_tree(plan.output.work(""))
+    tidy(plan)
     return manifest
+
+
+def folders(plan: Plan) -> list[Path]:
+    """The folders that a run writes generations into, its own first."""
+    return [plan.output.folder.parent, *(plan.folder.parent / layer for layer in plan.carried)]
+
+
+def tidy(plan: Plan) -> None:
+    """Delete what this run, or one that was killed, left beside what the manifests name."""
+    files.remove_tree(plan.output.work(""))
+    for folder in folders(plan):
+        files.remove_unfinished(folder)
+    forget_others(plan)
+    if plan.makes == "corpus":
+        corpus = Corpus(plan.target)
+        for layer in corpus.layers():
+            if layer not in plan.carried and corpus.must(layer).carried:
+                files.remove_tree(corpus.folder(layer))
+
+
+def forget_others(plan: Plan) -> None:
+    """Delete every generation but the one that is a layer now."""
+    for folder in folders(plan):
+        found = manifests.read(folder)
+        keep = found.generation if found else plan.generation
+        for path in generations(folder):
+            if path.name != keep:
+                files.remove_tree(path)
 
 
 def _footer(plan: Plan, layer: str, name: str) -> dict[str, Any]:
@@ -98,6 +124,9 @@ def _manifest(
 
 
 def _commit_carried(plan: Plan, layer: str, names: list[str], documents: Manifest) -> None:
+    """Make a carried layer a layer, unless somebody made one of its name since and only lost shards were mended."""
+    if not set(names) <= set(carried_generation(plan, layer).shard_names()):
+        return
     origin = next(found for source in plan.inputs if (found := Corpus(source.path).manifest(layer)))
     footers = [_footer(plan, layer, name) for name in names]
     counted = documents.ledger
@@ -136,12 +165,6 @@ def _check_inputs(plan: Plan) -> None:
                 )
 
 
-def _forget_others(folder: Path, keep: str) -> None:
-    for path in folder.glob("*/"):
-        if path.name != keep:
-            files.remove_tree(path)
-
-
 def _commit_files(plan: Plan) -> Manifest:
     marks = [file_mark(plan, number) for number in range(len(plan.slices))]
     if not all(marks):
@@ -170,6 +193,5 @@ def _commit_files(plan: Plan) -> Manifest:
         if path.name not in listed:
             path.unlink()
     manifests.write(plan.folder, manifest)
-    _forget_others(plan.folder / ".curate", plan.generation)
-    files.remove_tree(plan.output.work(""))
+    tidy(plan)
     return manifest

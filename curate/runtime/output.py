@@ -215,7 +215,7 @@ class SliceWriter:
 
 def estimated_tokens(texts: pa.ChunkedArray, size: int) -> int:
     """Tokens of texts of `size` bytes, estimated from documents at even distances that hold about 256 kB."""
-    few = texts.take(pa.array(range(0, len(texts), max(1, size // _TOKEN_SAMPLE_BYTES))))
+    few = texts.take(pa.array(range(0, len(texts), max(1, size // _TOKEN_SAMPLE_BYTES)), pa.int64()))
     few = pc.utf8_slice_codeunits(few, 0, _TOKEN_SAMPLE_BYTES // 8)
     read = pc.sum(pc.binary_length(few)).as_py() or 0
     return round(int(tokens.counter(None).count(few).sum()) * size / read) if read else 0

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.runtime.output import carried_generation
 from curate.runtime.plan import Plan
 from curate.stage import Stage, StageConfig
+from curate.storage import manifest as manifests
 from curate.storage import shard as shards
 
 AFTER = -1
@@ -87,10 +89,13 @@ def rows_path(plan: Plan, census: int) -> Path:
     return plan.output.work(f"rows-{census}.parquet")
 
 
-def unfinished(plan: Plan, stage: Stage, phase: Phase) -> list[int]:
-    """Numbers, within a phase, of the tasks whose result is not there."""
+def unfinished(plan: Plan, stage: Stage, phase: Phase, with_rows: bool = True) -> list[int]:
+    """Numbers, within a phase, of the tasks whose result is not there.
+
+    with_rows: whether the rows of a census count as part of its result; they are gone after a commit.
+    """
     if phase.kind == "settle":
-        return [] if _settled(plan, stage, phase.census) else [0]
+        return [] if _settled(plan, stage, phase.census, with_rows) else [0]
     if phase.kind != "apply":
         names = (plan.output.work(work_name(phase.kind, phase.census, i)) for i in range(phase.tasks))
         return [i for i, path in enumerate(names) if not path.exists()]
@@ -100,12 +105,24 @@ def unfinished(plan: Plan, stage: Stage, phase: Phase) -> list[int]:
     if plan.makes == "files":
         return [i for i in range(phase.tasks) if file_mark(plan, i) is None]
     pieces = slice_shards(plan)
-    return [i for i in range(phase.tasks) if not slice_finished(plan, pieces.get(i, []))]
+    layers = [layer for layer in plan.carried if _still_carried(plan, layer)]
+    carried = [set(carried_generation(plan, layer).shard_names()) for layer in layers]
+    return [
+        i
+        for i in range(phase.tasks)
+        if not slice_finished(plan, names := pieces.get(i, [])) or not all(there.issuperset(names) for there in carried)
+    ]
 
 
-def _settled(plan: Plan, stage: Stage, census: int) -> bool:
+def _still_carried(plan: Plan, layer: str) -> bool:
+    """Whether a layer is still the carried one: anybody may make one of its name anew."""
+    found = manifests.read(plan.folder.parent / layer)
+    return found is None or found.carried
+
+
+def _settled(plan: Plan, stage: Stage, census: int, with_rows: bool) -> bool:
     footer = shards.read_footer(model_path(plan, stage, census))
-    return footer is not None and (not footer["rows"] or rows_path(plan, census).exists())
+    return footer is not None and (not (footer["rows"] and with_rows) or rows_path(plan, census).exists())
 
 
 def slice_shards(plan: Plan) -> dict[int, list[str]]:
@@ -160,7 +177,7 @@ def needed(plan: Plan, stage: Stage, found: list[Phase]) -> list[tuple[Phase, li
     for phase in reversed(found):
         if (phase.kind, phase.census) not in wanted:
             continue
-        missing = unfinished(plan, stage, phase)
+        missing = unfinished(plan, stage, phase, ("rows", phase.census) in wanted)
         if not missing:
             continue
         todo.append((phase, missing))
@@ -172,11 +189,12 @@ def _hangs_on(plan: Plan, stage: Stage, phase: Phase) -> set[tuple[str, int]]:
     last = len(stage.before) - 1
     if phase.kind == "apply":
         routed = any("part" in piece for piece in plan.slices)
-        return {("settle", last)} | ({("survey", last)} if routed else set())
+        return {("settle", last), ("rows", last)} | ({("survey", last)} if routed else set())
     if phase.kind == "settle":
         return {("link", phase.census), ("survey", phase.census)}
     if phase.kind == "link":
         return {("survey", phase.census)}
     if phase.kind == "survey" and phase.census != AFTER:
-        return {("count", 0)} | ({("settle", phase.census - 1)} if phase.census > 0 else set())
+        before = phase.census - 1
+        return {("count", 0)} | ({("settle", before), ("rows", before)} if before >= 0 else set())
     return set()

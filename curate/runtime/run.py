@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import CurateError, DataError, IncompleteError, UsageError
-from curate.runtime.commit import commit
+from curate.runtime.commit import commit, folders, forget_others, tidy
 from curate.runtime.executors.base import Executor, Outcome, Task
 from curate.runtime.phases import Phase, described, needed, phases
 from curate.runtime.plan import Plan, existing_manifest
@@ -53,14 +54,14 @@ def parse_errors(text: str) -> tuple[float, bool]:
     Raises UsageError for anything else.
     """
     try:
-        if text.endswith("%"):
-            return float(text[:-1]) / 100, True
-        value = float(text)
+        value = float(text.removesuffix("%"))
     except ValueError:
-        raise UsageError(f"--max-errors '{text}': give a number such as 10, or a share such as 0.5%") from None
-    if value < 0:
-        raise UsageError(f"--max-errors {text}: cannot be negative")
-    return (value, True) if "." in text and value < 1 else (value, False)
+        value = -1.0
+    if not value >= 0:
+        raise UsageError(f"--max-errors '{text}': give a number such as 10, or a share such as 0.5%")
+    if text.endswith("%"):
+        return value / 100, True
+    return value, "." in text and value < 1
 
 
 def is_finished(plan: Plan, stage: Stage, found: list[Phase]) -> bool:
@@ -98,15 +99,20 @@ def execute(
     started = time.monotonic()
     config = stage.config.model_validate(plan.options)
     found = phases(plan, stage, config)
-    with files.locked(plan.output.folder.parent):
+    with contextlib.ExitStack() as locks:
+        for folder in folders(plan):
+            locks.enter_context(files.locked(folder))
         if is_finished(plan, stage, found):
             refresh(plan)
+            tidy(plan)
             existing = existing_manifest(plan)
             assert existing is not None
             return Result(plan, existing, seconds=time.monotonic() - started)
         _prepare_folder(plan)
         run = _Run(plan, executor, parse_errors(max_errors), notify)
-        for phase, numbers in needed(plan, stage, found):
+        todo = needed(plan, stage, found)
+        run.count_finished({number for phase, numbers in todo if phase.kind == "apply" for number in numbers})
+        for phase, numbers in todo:
             run.phase(phase, numbers)
         run.check_share()
         manifest = commit(plan, stage)
@@ -121,7 +127,9 @@ def plan_path(plan: Plan) -> Path:
 def _prepare_folder(plan: Plan) -> None:
     if plan.makes == "files":
         (plan.folder / NAME).unlink(missing_ok=True)
-    files.remove_unfinished(plan.output.folder)
+        forget_others(plan)  # their files are about to be overwritten
+    for folder in folders(plan):
+        files.remove_unfinished(folder)
     with files.replacing(plan_path(plan)) as aside:
         aside.write_text(plan.dumps(), encoding="utf-8")
 
@@ -137,7 +145,6 @@ class _Run:
         self.executed = 0
         self.linked = 0
         self._quarantined = 0
-        self._rows = 0
 
     def phase(self, phase: Phase, numbers: list[int]) -> None:
         """Run tasks of one phase; raises at its end for what failed, at once for too many errors."""
@@ -147,8 +154,6 @@ class _Run:
         seen = {"rows": 0, "bytes": 0}
         started = time.monotonic()
         total = self._plan.bytes or self._plan.source_bytes
-        if phase.kind == "apply":
-            self._count_finished(phase, numbers)
         outcomes = self._executor.run(tasks)
         try:
             for done, outcome in enumerate(outcomes, 1):
@@ -177,30 +182,37 @@ class _Run:
         if phase.kind != "apply":
             return
         self._quarantined += outcome.result["quarantined"]
-        self._rows += outcome.result["rows"] + outcome.result["quarantined"]
+        self._check_number()
+
+    def count_finished(self, missing: set[int]) -> None:
+        """What earlier runs of this generation finished counts too; `missing`: the tasks of `apply` that did not."""
+        self._quarantined, _ = self._totals(missing)
+        self._check_number()
+
+    def check_share(self) -> None:
+        """A share is of all documents, so it is known only at the end."""
+        if self._is_share:
+            self._quarantined, read = self._totals(set())
+            if self._quarantined > self._allowed * read:
+                self._too_many(f" of {read}")
+
+    def _check_number(self) -> None:
         if not self._is_share and self._quarantined > self._allowed:
             self._too_many()
 
-    def _count_finished(self, phase: Phase, numbers: list[int]) -> None:
-        """What earlier runs of this generation finished counts too."""
-        missing = set(numbers)
+    def _totals(self, missing: set[int]) -> tuple[int, int]:
+        """Documents quarantined and read by the shards there are, less those of missing slices."""
+        quarantined = read = 0
         for name in self._plan.output.shard_names():
             footer = shards.read_footer(self._plan.output.shard(name))
             number = int(name.split("-")[0]) if self._plan.makes == "corpus" else -1
             if footer and number not in missing:
-                self._quarantined += footer["ledger"]["quarantined"]
-                self._rows += footer["ledger"]["in"]
-        if not self._is_share and self._quarantined > self._allowed:
-            self._too_many()
+                quarantined += footer["ledger"]["quarantined"]
+                read += footer["ledger"]["in"]
+        return quarantined, read
 
-    def check_share(self) -> None:
-        """A share is of all documents, so it is known only at the end."""
-        if self._is_share and self._quarantined > self._allowed * max(self._rows, 1):
-            self._too_many()
-
-    def _too_many(self) -> None:
+    def _too_many(self, share: str = "") -> None:
         allowed = f"{self._allowed:.3%}" if self._is_share else f"{self._allowed:.0f}"
-        share = f" of {self._rows}" if self._is_share else ""
         raise DataError(
             f"{self._plan.title}: {self._quarantined}{share} documents could not be used, more than "
             f"--max-errors {allowed}; "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.storage.corpus import Corpus, Generation
+from curate.storage.corpus import Corpus, Generation, generations
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def status(corpus: Corpus) -> list[LayerStatus]:
 def _under_way(corpus: Corpus, layer: Path) -> list[LayerStatus]:
     manifest = corpus.manifest(layer.name)
     found = []
-    for folder in sorted(layer.glob("*/")):
+    for folder in generations(layer):
         if manifest and folder.name == manifest.generation:
             continue
         generation = Generation(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,11 @@ class Generation:
     def shard_names(self) -> list[str]:
         """Names of the finished shards, sorted."""
         return sorted(path.stem for path in (self.folder / "shards").glob("[!.]*.parquet"))
+
+
+def generations(layer: Path) -> list[Path]:
+    """The folders of a layer that are generations; others are somebody else's."""
+    return [path for path in sorted(layer.glob("*/")) if re.fullmatch(r"[0-9a-f]{12}", path.name)]
 
 
 class Corpus:
@@ -127,9 +133,9 @@ class Corpus:
         for layer in sorted(path for path in self.path.glob("*/") if path.is_dir()):
             found = manifest.read(layer)
             current = found.generation if found else None
-            for path in sorted(layer.glob("*/")):
-                if path.name != current:
-                    yield path
+            found_here = generations(layer)
+            yield from (path for path in found_here if path.name != current)
+            yield from sorted(layer.glob(f"{files.TEMPORARY}*")) if found_here else ()
             if current:
                 yield from sorted((layer / current).rglob(f"{files.TEMPORARY}*"))
                 if (layer / current / "work").exists():

@@ -52,7 +52,8 @@ def write_json(path: Path, value: object) -> None:
 
 def link(old: Path, new: Path) -> None:
     """Make `new` the same file as `old`, by a hard link or, where the disk has none, a copy."""
-    new.parent.mkdir(parents=True, exist_ok=True)
+    if new.exists() and old.samefile(new):
+        return  # replacing a file by a link to itself does nothing, and would leave the link aside behind
     with replacing(new) as aside:
         try:
             os.link(old, aside)
