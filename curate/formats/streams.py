@@ -231,8 +231,11 @@ def opened(source: Source) -> Opened:
         return Opened(iter([Damage(0, "unreadable file", str(problem.strerror))]))
     head = _Input(file).peek(10)
     codec = next((codec for codec in _CODECS if codec.starts(head)), None)
+    if codec and source.start:
+        file.close()
+        return Opened(iter(()))
     if codec:
-        return Opened(iter(()) if source.start else _unpacked(file, codec))
+        return Opened(_unpacked(file, codec))
     begin = _line_start(file, source.start)
     return Opened(_plain(file, begin), begin, source.end)
 
