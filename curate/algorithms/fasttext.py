@@ -36,6 +36,7 @@ HELD_OUT = 10
 _BUCKETS = 200_000
 _WORD_NGRAMS = 2
 _BATCH_BYTES = 4 << 20
+_WRITTEN_AT_ONCE = 1000
 _WORD = r"[^ \n\r\t\v\f\x00]"
 
 
@@ -67,43 +68,6 @@ def examples(texts: arrow.Array) -> pa.LargeStringArray:
     return lines.filter(pc.greater(pc.binary_length(lines), 0))
 
 
-def train(positives: arrow.Array, negatives: arrow.Array, *, epochs: int, seed: int) -> pa.Table:
-    """Train a classifier on lines of `examples`, repeats and negatives that are also positive left out.
-
-    In the order of a hash of the text, the first tenth of each class is held out and the others are
-    trained on: one thread, dimension 64, word bigrams in 200,000 buckets. One row: `bin` large_binary
-    (the model file); `positive`, `negative` int64, the numbers trained on, and `positive_held_out`,
-    `negative_held_out`; `auc`, `accuracy` (at 0.5) float64 on these, and their `positive_scores`
-    and `negative_scores`, list of int64: how many there are in each of `scores.unit_edges`.
-    Raises DataError when a class has too few texts. Holds about 3 times the bytes of the lines.
-    """
-    kept = _distinct(positives, negatives, seed)
-    cuts = [math.ceil(len(lines) / HELD_OUT) for lines, _ in kept]
-    order = np.argsort(np.concatenate([hashes[cut:] for (_, hashes), cut in zip(kept, cuts, strict=True)]))
-    labelled = [
-        pc.binary_join_element_wise(*_texts(label + " "), lines.slice(cut), *_texts("\n", ""))
-        for label, (lines, _), cut in zip((POSITIVE, NEGATIVE), kept, cuts, strict=True)
-    ]
-    content = _train_on(pa.concat_arrays(labelled).take(pa.array(order)), epochs, seed)
-    classifier = load_bytes(content)
-    high, low = (
-        _predict_lines(classifier, lines.slice(0, cut)).astype(np.float64)
-        for (lines, _), cut in zip(kept, cuts, strict=True)
-    )
-    row = {
-        "bin": content,
-        "positive": len(kept[0][0]) - cuts[0],
-        "negative": len(kept[1][0]) - cuts[1],
-        "positive_held_out": cuts[0],
-        "negative_held_out": cuts[1],
-        "auc": area_under_curve(high, low),
-        "accuracy": float((np.count_nonzero(high >= 0.5) + np.count_nonzero(low < 0.5)) / sum(cuts)),
-        "positive_scores": _binned(high),
-        "negative_scores": _binned(low),
-    }
-    return pa.Table.from_pylist([row], schema=MODEL)
-
-
 MODEL = pa.schema(
     [
         ("bin", pa.large_binary()),
@@ -117,46 +81,74 @@ MODEL = pa.schema(
         ("negative_scores", pa.list_(pa.int64())),
     ]
 )
+"""One row: the model file; the numbers of texts trained on and held out; and of those held out the area under the
+curve, the accuracy at 0.5, and how many score in each of `scores.unit_edges`."""
 
 
 def untrained() -> pa.Table:
-    """The row of `train` for a model that was not trained here: all null."""
+    """The row of `MODEL` for a model that was not trained here: all null."""
     return pa.Table.from_pylist([{}], schema=MODEL)
 
 
-def _distinct(positives: arrow.Array, negatives: arrow.Array, seed: int) -> list[tuple[pa.Array, np.ndarray]]:
-    """The different lines of each class, in the order of their hashes, and these."""
-    found = []
-    for lines in map(arrow.combined, (positives, negatives)):
-        values = arrow.strings(lines)
-        hashes = np.empty(len(lines), dtype=np.uint64)
-        hashing.hash_strings(values.offsets, values.data, np.uint64(seed), hashes)
-        hashes, first = np.unique(hashes, return_index=True)
-        if found:
-            new = ~np.isin(hashes, found[0][1])
-            hashes, first = hashes[new], first[new]
-        found.append((lines.take(pa.array(first)), hashes))
-    positive, negative = (len(hashes) for _, hashes in found)
-    if min(positive, negative) < FEWEST_EXAMPLES:
+def train(positives: arrow.Array, negatives: arrow.Array, *, epochs: int, seed: int) -> pa.Table:
+    """Train a classifier on lines of `examples`; gives a row of `MODEL`.
+
+    Repeats, and negatives that are also positive, are left out. In the order of a hash of the text, the first tenth
+    of each class is held out and the others are trained on: one thread, dimension 64, word bigrams in 200,000 buckets.
+    The result hangs on the texts and the seed alone. Holds twice the bytes of the lines besides the model's 100 MB.
+    Raises DataError when a class has too few texts.
+    """
+    lines, first_negative = _concatenated(positives, negatives), len(positives)
+    rows = _in_order(lines, seed)
+    classes = [rows[rows < first_negative], rows[rows >= first_negative]]
+    if min(map(len, classes)) < FEWEST_EXAMPLES:
         raise DataError(
-            f"fasttext: {positive} positive and {negative} negative texts to train on, where {FEWEST_EXAMPLES} of each "
-            "are needed (repeats, texts without a word and negatives that are also positive do not count); "
-            "give more files"
+            f"fasttext: {len(classes[0])} positive and {len(classes[1])} negative texts to train on, where "
+            f"{FEWEST_EXAMPLES} of each are needed (repeats, texts without a word and negatives that are also positive "
+            "do not count); give more files"
         )
-    return found
+    held_out = [found[: math.ceil(len(found) / HELD_OUT)] for found in classes]
+    content = _train_on(lines, rows[~np.isin(rows, np.concatenate(held_out))], first_negative, epochs, seed)
+    classifier = load_bytes(content)
+    high, low = (_predict_lines(classifier, lines.take(pa.array(found))).astype(np.float64) for found in held_out)
+    row = {
+        "bin": content,
+        "positive": len(classes[0]) - len(high),
+        "negative": len(classes[1]) - len(low),
+        "positive_held_out": len(high),
+        "negative_held_out": len(low),
+        "auc": area_under_curve(high, low),
+        "accuracy": float((np.count_nonzero(high >= 0.5) + np.count_nonzero(low < 0.5)) / (len(high) + len(low))),
+        "positive_scores": _binned(high),
+        "negative_scores": _binned(low),
+    }
+    return pa.Table.from_pylist([row], schema=MODEL)
 
 
-def _texts(*values: str) -> list[pa.Scalar]:
-    return [pa.scalar(value, pa.large_string()) for value in values]
+def _concatenated(*arrays: arrow.Array) -> pa.Array:
+    chunks = [chunk for array in arrays for chunk in (array.chunks if isinstance(array, pa.ChunkedArray) else [array])]
+    return arrow.combined(pa.chunked_array(chunks, pa.large_string()))
 
 
-def _train_on(lines: pa.Array, epochs: int, seed: int) -> bytes:
+def _in_order(lines: pa.Array, seed: int) -> np.ndarray:
+    """The rows of the different lines in the order of a hash; of equal lines the first."""
+    values = arrow.strings(lines)
+    hashes = np.empty(len(lines), dtype=np.uint64)
+    hashing.hash_strings(values.offsets, values.data, np.uint64(seed), hashes)
+    return np.unique(hashes, return_index=True)[1]
+
+
+def _train_on(lines: pa.Array, rows: np.ndarray, first_negative: int, epochs: int, seed: int) -> bytes:
+    """The model file of a training on some rows, in this order."""
     import fasttext
 
     with tempfile.TemporaryDirectory(prefix="curate-fasttext-") as folder:
-        path = Path(folder) / "lines.txt"
-        values = arrow.strings(lines)
-        values.data[values.offsets[0] : values.offsets[-1]].tofile(path)
+        path = Path(folder) / "model"
+        with open(path, "wb") as file:
+            for start in range(0, len(rows), _WRITTEN_AT_ONCE):
+                some = rows[start : start + _WRITTEN_AT_ONCE]
+                for row, line in zip(some, lines.take(pa.array(some)).to_pylist(), strict=True):
+                    file.write(f"{POSITIVE if row < first_negative else NEGATIVE} {line}\n".encode())
         model = fasttext.train_supervised(
             input=str(path),
             dim=64,

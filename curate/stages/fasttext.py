@@ -28,7 +28,7 @@ class FasttextConfig(StageConfig):
         ["corpus"],
         description="Files of text of the kind not wanted; 'corpus' stands for a random sample of the corpus itself.",
     )
-    sample: int = Field(10_000, ge=1, le=200_000, description="Documents that 'corpus' draws.")
+    sample: int = Field(10_000, ge=1, le=100_000, description="Documents that 'corpus' draws.")
     epochs: int = Field(
         5, ge=1, le=1000, description="Passes over the examples in training; more help when they are few."
     )
@@ -82,7 +82,7 @@ def survey(table: pa.Table, mine: None, config: FasttextConfig) -> pa.Table:
 
 
 def settle(tables: Iterable[pa.Table], config: FasttextConfig) -> Settled:
-    """Train the classifier. Holds about 3 times the bytes of the examples, of each at most 20,000 characters."""
+    """Train the classifier. Holds 100 MB, and 3 times the bytes of the examples, of each at most 20,000 characters."""
     import pyarrow as pa
 
     from curate.algorithms import fasttext

@@ -99,6 +99,9 @@ def test_batches_do_not_show(file, monkeypatch):
 def test_too_few_examples():
     with pytest.raises(DataError, match="2 positive and 200 negative"):
         fasttext.train(array(["a ", "b ", "a "]), fasttext.examples(array(BAD[:200])), epochs=1, seed=0)
+    nothing = pa.chunked_array([], pa.large_string())
+    with pytest.raises(DataError, match="0 positive and 0 negative"):
+        fasttext.train(nothing, nothing, epochs=1, seed=0)
     with pytest.raises(DataError, match="30 positive and 0 negative"):
         same = array([f"w{i} " for i in range(30)])
         fasttext.train(same, same, epochs=1, seed=0)
