@@ -86,7 +86,7 @@ def effective_size(summary: pa.Table) -> float:
     )
 
 
-def kept_lines(summary: pa.Table, name: str) -> list[str]:
+def kept_lines(summary: pa.Table) -> list[str]:
     """What some thresholds keep, those nearest to keeping a half, a quarter, a tenth ... of the documents."""
     table = scored(summary)
     documents, sizes = (np.cumsum(arrow.numbers(table[column])[::-1])[::-1] for column in ("documents", "bytes"))
@@ -95,7 +95,7 @@ def kept_lines(summary: pa.Table, name: str) -> list[str]:
     nearest = sorted({int(np.abs(documents / documents[0] - share).argmin()) for share in _KEPT} - {0})
     low, of_documents, of_bytes = arrow.numbers(table["low"]), documents / documents[0], sizes / max(1, sizes[0])
     return [
-        f"{name} >= {low[i]:<8.4g} keeps {of_documents[i]:6.1%} of documents, {of_bytes[i]:6.1%} of bytes"
+        f"score >= {low[i]:<8.4g} keeps {of_documents[i]:6.1%} of documents, {of_bytes[i]:6.1%} of bytes"
         for i in nearest
     ]
 

@@ -47,7 +47,7 @@ class DsirConfig(StageConfig):
 
 
 def needs(config: DsirConfig) -> tuple[str, ...]:
-    return ("text", "bytes")
+    return ("text",)
 
 
 def adds(config: DsirConfig) -> pa.Schema:
@@ -123,7 +123,7 @@ def report(model: pa.Table, summary: pa.Table, config: DsirConfig) -> list[str]:
     return [
         f"KL divergence of the target from the corpus: {dsir.divergence(model):.3f} nats",
         f"effective sample size: {effective:,.1f} of {documents:,} documents ({effective / max(1, documents):.1%})",
-        *scores.kept_lines(summary, "dsir"),
+        *scores.kept_lines(summary),
     ]
 
 

@@ -60,7 +60,7 @@ class FasttextConfig(StageConfig):
 
 
 def needs(config: FasttextConfig) -> tuple[str, ...]:
-    return ("text", "bytes")
+    return ("text",)
 
 
 def adds(config: FasttextConfig) -> pa.Schema:
@@ -145,7 +145,7 @@ def report(model: pa.Table, summary: pa.Table, config: FasttextConfig) -> list[s
     from curate.algorithms import fasttext, scores
 
     lines = [] if config.model else fasttext.report_lines(model)
-    return [*lines, *scores.kept_lines(summary, "fasttext"), *scores.bar_lines(summary)]
+    return [*lines, *scores.kept_lines(summary), *scores.bar_lines(summary)]
 
 
 STAGE = Stage(

@@ -61,7 +61,7 @@ def test_what_lies_beyond_the_edges_is_in_the_outer_bins():
 
 def test_thresholds_keep_what_they_say():
     values = np.linspace(-3, 3, 1000)
-    lines = scores.kept_lines(summary(list(values)), "quality")
+    lines = scores.kept_lines(summary(list(values)))
     assert len(lines) == 5
     for line in lines:
         _, _, low, _, share, *_ = line.split()
@@ -69,8 +69,8 @@ def test_thresholds_keep_what_they_say():
 
 
 def test_no_documents_have_no_thresholds():
-    assert scores.kept_lines(summary([]), "quality") == []
-    assert scores.kept_lines(summary([None]), "quality") == []
+    assert scores.kept_lines(summary([])) == []
+    assert scores.kept_lines(summary([None])) == []
     assert scores.bar_lines(summary([])) == []
 
 
