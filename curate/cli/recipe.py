@@ -55,7 +55,7 @@ def run(
 
     given = {"executor": executor, "workers": workers, "max_errors": max_errors, "device": device}
     known = stages()
-    loaded = load(recipe, {name: stage.config for name, stage in known.items()}, StepOptions, set_ or [])
+    loaded = load(recipe, {name: stage.config for name, stage in known.items()}, StepOptions, set_ or [], Execution)
     execution = checked(
         Execution, {**loaded.execution, **{k: v for k, v in given.items() if v is not None}}, "execution"
     )

@@ -6,11 +6,11 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from curate.errors import UsageError
 from curate.stage import FileMarker, ModelMarker, PathMarker, StageConfig, marked
+from curate.storage.sources import listing
 
 
 def digest(value: Any) -> str:
@@ -38,29 +38,26 @@ def _each(value: Any, function: Callable[[str], Any]) -> Any:
 
 
 def file_digest(option: str, value: str) -> dict[str, str]:
-    """A file or folder given as an option: its name and the digest of its bytes.
+    """A file, folder or glob given as an option: its name and the digest of its bytes.
 
-    `FILE#field` names a field of the file; the field counts as written. Raises UsageError when there is no such file.
+    `FILE#FIELDS` names fields of its records; they count as written. Raises UsageError when there is no such file.
     """
-    path, mark, field = value, "", ""
-    if not os.path.exists(path):
-        path, mark, field = value.rpartition("#")[0] or value, "#", value.rpartition("#")[2]
-    if not os.path.exists(path):
-        raise UsageError(f"--{option.replace('_', '-')} '{value}': no file there; give a path that exists")
-    return {
-        "name": os.path.basename(path.rstrip("/")) + (mark + field if mark else ""),
-        "bytes": _bytes_digest(Path(path)),
-    }
+    path, mark, fields = value, "", ""
+    if not os.path.exists(path) and "#" in path:
+        path, mark, fields = value.rpartition("#")
+    try:
+        files = listing([path])
+    except UsageError:
+        raise UsageError(
+            f"--{option.replace('_', '-')} '{value}': no file there; give a file, a folder or a glob"
+        ) from None
+    total = hashlib.sha256()
+    for file in files:
+        total.update((file.relative if len(files) > 1 else "").encode() + b"\0")
+        with open(file.path, "rb") as opened:
+            total.update(hashlib.file_digest(opened, "sha256").digest())
+    return {"name": os.path.basename(path.rstrip("/")) + mark + fields, "bytes": total.hexdigest()[:32]}
 
 
 def _model_digest(value: str) -> Any:
     return file_digest("model", value) if os.path.exists(value) else value
-
-
-def _bytes_digest(path: Path) -> str:
-    total = hashlib.sha256()
-    for file in [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file()):
-        total.update(str(file.relative_to(path) if file != path else "").encode() + b"\0")
-        with open(file, "rb") as opened:
-            total.update(hashlib.file_digest(opened, "sha256").digest())
-    return total.hexdigest()[:32]

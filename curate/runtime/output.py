@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.algorithms import tokens
 from curate.errors import CurateError
 from curate.kernels import arrow
 from curate.kernels.digest import table_digest
@@ -215,10 +214,12 @@ class SliceWriter:
 
 def estimated_tokens(texts: pa.ChunkedArray, size: int) -> int:
     """Tokens of texts of `size` bytes, estimated from documents at even distances that hold about 256 kB."""
+    from curate.algorithms.tokens import counter
+
     few = texts.take(pa.array(range(0, len(texts), max(1, size // _TOKEN_SAMPLE_BYTES)), pa.int64()))
     few = pc.utf8_slice_codeunits(few, 0, _TOKEN_SAMPLE_BYTES // 8)
     read = pc.sum(pc.binary_length(few)).as_py() or 0
-    return round(int(tokens.counter(None).count(few).sum()) * size / read) if read else 0
+    return round(int(counter(None).count(few).sum()) * size / read) if read else 0
 
 
 def carried_generation(plan: Plan, layer: str) -> Generation:

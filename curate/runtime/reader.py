@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from curate.algorithms import where as expressions
 from curate.errors import DataError
-from curate.kernels import arrow, hashing
+from curate.kernels import arrow
 from curate.runtime.plan import RUNTIME_COLUMNS, Plan
 from curate.storage import shard as shards
 from curate.storage.corpus import Corpus
@@ -135,6 +135,8 @@ def sampled(table: pa.Table, seed: int, size: int, population: int) -> pa.Table:
 
 def hashed_ids(ids: pa.Array | pa.ChunkedArray, seed: int) -> np.ndarray:
     """The 64-bit hash of (seed, id) by which documents are sampled: uint64, shape (n,)."""
+    from curate.kernels import hashing
+
     values = arrow.strings(ids)
     hashes = np.empty(len(values), dtype=np.uint64)
     hashing.hash_strings(values.offsets, values.data, np.uint64(seed), hashes)
