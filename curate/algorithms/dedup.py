@@ -16,6 +16,7 @@ from curate.algorithms.dedup_bands import Bands
 from curate.kernels import arrow, components, hashing, minhash, words
 
 ROW_BITS = 40
+PIECE_DOCUMENTS = 1 << 16
 ROWS_PER_TABLE = 1 << 20
 
 
@@ -34,40 +35,40 @@ def documents_of(table: pa.Table) -> np.ndarray:
     return arrow.numbers(table["shard"]).astype(np.int64) << ROW_BITS | arrow.numbers(table["row"])
 
 
-def survey_keys(table: pa.Table, sketching: Sketching) -> pa.Table:
-    """The keys of a shard's documents: `part`, `key`, `document`.
+def survey_keys(table: pa.Table, sketching: Sketching) -> Iterator[pa.Table]:
+    """The keys of a shard's documents: `part`, `key`, `document`, in pieces.
 
-    At most 1 + bands rows of 20 bytes a document: 440 bytes with 21 bands, and half as much again while they
-    are made; one row for a document whose word sequence occurred before in the shard.
+    At most 1 + bands rows of 20 bytes a document: 440 bytes with 21 bands; one row for a document whose
+    word sequence occurred before in the shard. Memory: twice that for a piece of 65,536 documents, 32 bytes
+    for every document of the shard, and 6 bytes a byte of the longest.
     """
     texts = arrow.strings(table["text"])
     digests = np.ascontiguousarray(arrow.fixed_bytes(table["digest"])).view(np.uint64)
+    salts = _salts(table, sketching.scope)
+    documents = documents_of(table)
     bands = sketching.bands or Bands(0, 1)
-    room = len(texts) * (1 + bands.bands)
-    keys = np.empty(room, dtype=np.uint64)
-    rows = np.empty(room, dtype=np.int64)
+    permutations = minhash.permutations(bands.bands * bands.rows, sketching.seed)
     seen = np.zeros(1 << (2 * len(texts)).bit_length(), dtype=np.uint64)
-    count = minhash.document_keys(
-        texts.offsets,
-        texts.data,
-        digests,
-        _salts(table, sketching.scope),
-        words.tables(),
-        sketching.ngram,
-        bands.rows,
-        minhash.permutations(bands.bands * bands.rows, sketching.seed),
-        seen,
-        keys,
-        rows,
-    )
-    keys = keys[:count]
-    return pa.table(
-        {
-            "part": (keys >> np.uint64(32)).astype(np.uint32),
-            "key": keys,
-            "document": documents_of(table)[rows[:count]],
-        }
-    )
+    for start in range(0, max(len(texts), 1), PIECE_DOCUMENTS):
+        end = min(start + PIECE_DOCUMENTS, len(texts))
+        keys = np.empty((end - start) * (1 + bands.bands), dtype=np.uint64)
+        rows = np.empty(len(keys), dtype=np.int64)
+        count = minhash.document_keys(
+            texts.offsets[start : end + 1],
+            texts.data,
+            digests[start:end],
+            salts[start:end],
+            words.tables(),
+            sketching.ngram,
+            bands.rows,
+            permutations,
+            seen,
+            keys,
+            rows,
+        )
+        keys = keys[:count]
+        parts = (keys >> np.uint64(32)).astype(np.uint32)
+        yield pa.table({"part": parts, "key": keys, "document": documents[start:end][rows[:count]]})
 
 
 def _salts(table: pa.Table, scope: str | None) -> np.ndarray:
@@ -85,11 +86,13 @@ def join_keys(tables: Iterable[pa.Table]) -> pa.Table:
     """The documents of one part that share a key with another: `document`, `root`, `group`.
 
     `root` is the smallest document of its component within the part, `group` the smallest document
-    with the same exact key, or itself. 32 bytes a key, and 48 a document in a bucket of two or more.
+    with the same exact key, or itself. 19 bytes a key, and 16 a key and 48 a document for those that are shared.
     """
     keys, documents = _columns(tables, ("key", np.uint64), ("document", np.int64))
+    shared = _repeated(keys)
+    keys, documents = keys[shared], documents[shared]
     order = np.argsort(keys)
-    forest = components.forest(_sharing(keys, order))
+    forest = components.forest(max(1, len(keys)))
     count = components.join_buckets(keys, documents, order, forest)
     roots, groups = _resolved(forest, np.arange(count))
     return pa.table({"document": forest.documents[:count], "root": roots, "group": groups})
@@ -105,11 +108,11 @@ def _columns(tables: Iterable[pa.Table], *columns: tuple[str, type]) -> Iterator
         parts_of.clear()
 
 
-def _sharing(keys: np.ndarray, order: np.ndarray) -> int:
-    """How many keys are in buckets of two or more."""
-    ordered = keys[order]
-    same = ordered[1:] == ordered[:-1]
-    return int(np.count_nonzero(np.append(same, False) | np.append(False, same))) if len(keys) else 0
+def _repeated(keys: np.ndarray) -> np.ndarray:
+    words_of_bits = 1 << max(0, (8 * len(keys) - 1).bit_length() - 6)
+    out = np.empty(len(keys), dtype=np.bool_)
+    components.repeated(keys, np.zeros(words_of_bits, np.uint64), np.zeros(words_of_bits, np.uint64), out)
+    return out
 
 
 def _resolved(forest: components.Forest, order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -131,8 +134,8 @@ def components_of(tables: Iterable[pa.Table]) -> tuple[pa.Table, Iterator[pa.Tab
         needed = count + 3 * table.num_rows
         if needed > len(forest.documents):
             forest = components.grown(forest, count, max(needed, 2 * count))
-        found = (arrow.numbers(table[name]) for name in ("document", "root", "group"))
-        count = components.join_rows(*found, count, forest)
+        documents, roots, groups = (arrow.numbers(table[name]) for name in ("document", "root", "group"))
+        count = components.join_rows(documents, roots, groups, count, forest)
     order = np.argsort(forest.documents[:count])
     return pa.table({"candidates": [count]}), _component_rows(forest, order)
 

@@ -22,7 +22,7 @@ class Bands(NamedTuple):
 
 
 def probability(similarity: float, bands: Bands) -> float:
-    """That two documents of a Jaccard similarity are compared: 1 - (1 - s**rows)**bands (Leskovec, Rajaraman and Ullman, ch. 3)."""
+    """That two documents of a Jaccard similarity are compared: 1 - (1 - s**rows)**bands (Broder 1997)."""
     return 1 - (1 - similarity**bands.rows) ** bands.bands
 
 

@@ -68,8 +68,8 @@ def pairs(tables: Iterable[pa.Table]) -> pa.Table:
     """`SUMMARY` of one part, pairs ordered by (of, id) and sources by name."""
     rows = pa.concat_tables(tables).combine_chunks()
     losses = rows.filter(pc.is_valid(rows["kind"])).select(_LOSS)
-    losses = losses.group_by(["kind", "source"], use_threads=False).aggregate([("documents", "sum"), ("removed", "sum")])
-    losses = losses.rename_columns(_LOSS).sort_by("source")
+    losses = losses.group_by(["kind", "source"], use_threads=False)
+    losses = losses.aggregate([("documents", "sum"), ("removed", "sum")]).rename_columns(_LOSS).sort_by("source")
     rows = rows.filter(pc.is_null(rows["kind"]))
     kept = rows.filter(pc.is_null(rows["of"]))
     found = rows.filter(pc.is_valid(rows["of"])).sort_by([("of", "ascending"), ("id", "ascending")])

@@ -8,7 +8,7 @@ same order are a group: the first in keep order stands for all, and the others g
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -28,26 +28,28 @@ ROWS = pa.schema(
     ]
 )
 
+PIECE_BYTES = 16 << 20
+
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
-def survey_sets(table: pa.Table, mine: pa.Table | None, ranking: str | None, ngram: int | None) -> pa.Table:
-    """What decides about a shard's documents that are in components.
+def survey_sets(table: pa.Table, mine: pa.Table | None, ranking: str | None, ngram: int | None) -> Iterator[pa.Table]:
+    """What decides about a shard's documents that are in components, in pieces.
 
-    ranking: the column whose largest values come first in keep order, equal ones by digest, then id; None is by id alone.
-    Gives `part, component, group, document, rank, upper, lower` (the digest as two numbers), `id`, and `grams`: the
-    n-gram set of the one document of each group that gave it its name. `ngram` None leaves all sets empty.
-    Memory: 8 bytes an n-gram, about 1.3 times the text of these documents.
+    ranking: the column whose largest values come first in keep order, equal ones by digest, then id;
+    None is by id alone. Gives `part, component, group, document, rank, upper, lower` (the digest as two
+    numbers), `id`, and `grams`: the n-gram set of the one document of each group that gave it its name.
+    `ngram` None leaves all sets empty.
+    Memory: 8 bytes an n-gram, about 1.3 times the text, for pieces of 16 MiB of text.
     """
-    rows = np.empty(0, dtype=np.int64)
-    component = group = rows
-    if mine is not None and mine.num_rows:
-        positions = np.searchsorted(arrow.numbers(table["row"]), arrow.numbers(mine["row"]))
-        rows, component, group = positions, arrow.numbers(mine["component"]), arrow.numbers(mine["group"])
+    rows = component = group = np.empty(0, dtype=np.int64)
+    if mine is not None:
+        rows = np.searchsorted(arrow.numbers(table["row"]), arrow.numbers(mine["row"]))
+        component, group = arrow.numbers(mine["component"]), arrow.numbers(mine["group"])
     chosen = table.select([name for name in table.column_names if name != "text"]).take(pa.array(rows))
     documents = documents_of(chosen)
     digests = np.ascontiguousarray(arrow.fixed_bytes(chosen["digest"])).view(">u8").astype(np.uint64)
-    return pa.table(
+    decisive = pa.table(
         {
             "part": ((component.astype(np.uint64) * _SPREAD) >> np.uint64(32)).astype(np.uint32),
             "component": component,
@@ -57,9 +59,26 @@ def survey_sets(table: pa.Table, mine: pa.Table | None, ranking: str | None, ngr
             "upper": digests[:, 0],
             "lower": digests[:, 1],
             "id": chosen["id"],
-            "grams": _sets(table, rows, group == documents, ngram),
         }
     )
+    texts = None if ngram is None else arrow.strings(table["text"])
+    for start, end in _pieces(texts, rows):
+        wanted = group[start:end] == documents[start:end]
+        sets = _sets(texts, rows[start:end], wanted, ngram)
+        yield decisive.slice(start, end - start).append_column("grams", sets)
+
+
+def _pieces(texts: arrow.Strings | None, rows: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Where to cut the rows for about 16 MiB of text each; one piece at least."""
+    start = 0
+    if texts is not None:
+        total = np.cumsum(texts.offsets[rows + 1] - texts.offsets[rows])
+        while start < len(rows) and total[-1] - (total[start - 1] if start else 0) > PIECE_BYTES:
+            before = total[start - 1] if start else 0
+            end = max(start + 1, int(np.searchsorted(total, before + PIECE_BYTES, side="right")))
+            yield start, end
+            start = end
+    yield start, len(rows)
 
 
 def _ranks(table: pa.Table, ranking: str | None) -> np.ndarray:
@@ -74,11 +93,10 @@ def _ranks(table: pa.Table, ranking: str | None) -> np.ndarray:
     return ranks
 
 
-def _sets(table: pa.Table, rows: np.ndarray, wanted: np.ndarray, ngram: int | None) -> pa.Array:
+def _sets(texts: arrow.Strings | None, rows: np.ndarray, wanted: np.ndarray, ngram: int | None) -> pa.Array:
     offsets = np.zeros(len(rows) + 1, dtype=np.int64)
     sets = np.empty(0, dtype=np.uint64)
-    if ngram is not None and len(rows):
-        texts = arrow.strings(table["text"])
+    if texts is not None and ngram is not None:
         lengths = texts.offsets[rows + 1] - texts.offsets[rows]
         sets = np.empty(int((lengths[wanted] // 2 + 1).sum()), dtype=np.uint64)
         jaccard.document_sets(texts.offsets, texts.data, rows, wanted, words.tables(), ngram, offsets, sets)
@@ -86,7 +104,7 @@ def _sets(table: pa.Table, rows: np.ndarray, wanted: np.ndarray, ngram: int | No
 
 
 def verify(tables: Iterable[pa.Table], ranking: str | None, threshold: float) -> pa.Table:
-    """Decide about the components of one part; gives `ROWS` of the documents that were removed or that others duplicate.
+    """Decide about the components of one part; gives `ROWS` of documents that are removed or that others duplicate.
 
     Memory: the n-gram sets of the part, 100 bytes a document beside its id, and, for the rarest fifth of the
     n-grams of the largest component, an index of 28 bytes for each that occurs twice.
@@ -155,14 +173,11 @@ def _rows(table: pa.Table, keepers: np.ndarray, similarities: np.ndarray) -> pa.
     return rows.filter(pa.array(sizes > 1))
 
 
-def columns(rows: pa.Table | None, table: pa.Table, schema: pa.Schema) -> pa.Table:
+def columns(mine: pa.Table | None, table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The four columns for every row of a shard, from its rows of `ROWS` less the shard."""
-    count = table.num_rows
-    place = np.full(count, -1, dtype=np.int64)
-    if rows is not None:
-        place[np.searchsorted(arrow.numbers(table["row"]), arrow.numbers(rows["row"]))] = np.arange(rows.num_rows)
-    else:
-        rows = ROWS.empty_table()
+    rows = ROWS.empty_table() if mine is None else mine
+    place = np.full(table.num_rows, -1, dtype=np.int64)
+    place[np.searchsorted(arrow.numbers(table["row"]), arrow.numbers(rows["row"]))] = np.arange(rows.num_rows)
     take = pa.array(place, mask=place < 0)
     of = rows["of"].take(take)
     sizes = pc.fill_null(rows["size"].take(take), 1)

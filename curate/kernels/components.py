@@ -16,6 +16,8 @@ from curate.kernels.minhash import EXACT
 
 FREE = np.int32(-1)
 _1 = np.uint64(1)
+_6 = np.uint64(6)
+_63 = np.uint64(63)
 
 
 class Forest(NamedTuple):
@@ -89,6 +91,23 @@ def _join(forest, one, other):
         forest.parents[other] = one
     else:
         forest.parents[one] = other
+
+
+@njit(nogil=True, cache=True)
+def repeated(keys, once, twice, out):
+    """Whether each key may occur more than once: false for almost all that occur once, for none that do not.
+
+    once, twice: uint64 zeros, a power of two of them, bits for the lower part of a key. out: bool (n,).
+    """
+    mask = np.uint64(len(once) * 64 - 1)
+    for i in range(len(keys)):
+        at = (keys[i] >> _1) & mask
+        bit = _1 << (at & _63)
+        twice[at >> _6] |= once[at >> _6] & bit
+        once[at >> _6] |= bit
+    for i in range(len(keys)):
+        at = (keys[i] >> _1) & mask
+        out[i] = (twice[at >> _6] >> (at & _63)) & _1
 
 
 @njit(nogil=True, cache=True)

@@ -24,6 +24,7 @@ FEW_SETS = 24
 _MOST_COUNTERS = 1 << 22
 _SMALL_BUCKET = 24
 _CLOSE = 1e-6
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _1 = np.uint64(1)
 _16 = np.uint64(16)
 _32 = np.uint64(32)
@@ -200,7 +201,7 @@ def _choose_many(start, end, begins, ends, sets, threshold, keepers, similaritie
         prefix = _prefix(sets, begins[i], ends[i], counters, threshold)
         _probe(i, start, prefix, index, seen, begins, ends, sets, threshold, keepers, similarities)
         if keepers[i] == i:
-            used = _insert(i - start, prefix, index, used)
+            used = _insert(i - start, ends[i] - begins[i], prefix, index, used)
 
 
 @njit(nogil=True, cache=True)
@@ -218,6 +219,32 @@ def _count_hashes(start, end, begins, ends, sets):
         for k in range(begins[i], ends[i]):
             counters[sets[k] & mask] += np.uint32(1)
     return counters
+
+
+@njit(nogil=True, cache=True)
+def _move_least(values, length):
+    """Move the `length` least values to the front, in any order (quickselect: Hoare 1961)."""
+    low = 0
+    high = len(values) - 1
+    while low < high:
+        pivot = values[(low + high) >> 1]
+        i = low
+        j = high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if length - 1 <= j:
+            high = j
+        elif length - 1 >= i:
+            low = i
+        else:
+            return
 
 
 @njit(nogil=True, cache=True)
@@ -239,11 +266,12 @@ def _prefix(sets, start, end, counters, threshold):
         count = min(np.uint64(counters[value & mask]), _MOST_COUNT)
         keys[i] = (count << _48) | (value >> _16)
     length = size - least + 1
-    return np.sort(np.partition(keys, length - 1)[:length])
+    _move_least(keys, length)
+    return np.sort(keys[:length])
 
 
 class Index(NamedTuple):
-    """Lists of entries, one for every value of some bits of an element.
+    """Lists of entries, one for some bits of (an element, the size class of the set).
 
     heads: int32, a power of two. elements: uint64, owners (sets), positions (in the owner's prefix)
     and following (entries): int32.
@@ -274,19 +302,30 @@ def _empty_index(start, end, begins, ends, threshold):
 
 
 @njit(nogil=True, cache=True)
-def _head(index, element):
-    return (element ^ (element >> _32)) & np.uint64(len(index.heads) - 1)
+def _size_class(size):
+    """A number that grows with a size: one of each size below 32, then 16 for every doubling."""
+    doublings = 0
+    while size >> doublings >= 32:
+        doublings += 1
+    return (doublings << 4) + (size >> doublings)
 
 
 @njit(nogil=True, cache=True)
-def _insert(owner, prefix, index, used):
+def _head(index, element, size_class):
+    spread = (element ^ np.uint64(size_class)) * _SPREAD
+    return (spread >> _32) & np.uint64(len(index.heads) - 1)
+
+
+@njit(nogil=True, cache=True)
+def _insert(owner, size, prefix, index, used):
     """Put a kept set into the index, so that its earlier elements are met first; gives the entries then used.
 
     An element that occurs once in all sets leads nowhere and is left out.
     """
+    size_class = _size_class(size)
     for p in range(len(prefix) - 1, -1, -1):
         if prefix[p] >> _48 > _1:
-            at = _head(index, prefix[p])
+            at = _head(index, prefix[p], size_class)
             index.elements[used] = prefix[p]
             index.owners[used] = owner
             index.positions[used] = p
@@ -300,23 +339,33 @@ def _insert(owner, prefix, index, used):
 def _probe(i, start, prefix, index, seen, begins, ends, sets, threshold, keepers, similarities):
     """Compare a set with the kept sets that share a rare element, once each.
 
-    The first element that two sets share leaves room for no more shared ones than either has from there on.
+    The first element that two sets share leaves room for no more shared ones than either has from
+    there on; that bounds the sizes worth looking up for it, and so cuts long lists of common elements.
     """
     size = ends[i] - begins[i]
     share = threshold / (1.0 + threshold)
+    smallest = np.int64(threshold * size - _CLOSE)
+    lowest = _size_class(smallest)
     best = threshold
     for p in range(len(prefix)):
-        entry = NONE if prefix[p] >> _48 == _1 else index.heads[_head(index, prefix[p])]
-        while entry != NONE:
-            owner = index.owners[entry]
-            if index.elements[entry] == prefix[p] and seen[owner] != i - start:
-                seen[owner] = i - start
-                other = start + owner
-                other_size = ends[other] - begins[other]
-                if min(size - p, other_size - index.positions[entry]) >= share * (size + other_size) - _CLOSE:
-                    found = _compare(begins, ends, sets, i, other, best)
-                    if found > best or (found == best and (keepers[i] == i or other < keepers[i])):
-                        best = found
-                        keepers[i] = other
-                        similarities[i] = found
-            entry = index.following[entry]
+        largest = np.int64(min((size - p) / share - size, size / threshold) + _CLOSE)
+        if largest < smallest:
+            break
+        if prefix[p] >> _48 == _1:
+            continue
+        for size_class in range(lowest, _size_class(largest) + 1):
+            entry = index.heads[_head(index, prefix[p], size_class)]
+            while entry != NONE:
+                owner = index.owners[entry]
+                if index.elements[entry] == prefix[p] and seen[owner] != i - start:
+                    other = start + owner
+                    other_size = ends[other] - begins[other]
+                    if _size_class(other_size) == size_class:
+                        seen[owner] = i - start
+                        if min(size - p, other_size - index.positions[entry]) >= share * (size + other_size) - _CLOSE:
+                            found = _compare(begins, ends, sets, i, other, best)
+                            if found > best or (found == best and (keepers[i] == i or other < keepers[i])):
+                                best = found
+                                keepers[i] = other
+                                similarities[i] = found
+                entry = index.following[entry]

@@ -13,7 +13,7 @@ zeros, folded one after another. Distinct words of up to eight bytes never share
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -64,14 +64,16 @@ def tables() -> Tables:
     return Tables(unicode.flags(), unicode.lower())
 
 
-@intrinsic
-def trailing_zeros(typingctx, value):
-    """The number of zero bits below the lowest one of a uint64, which must not be zero."""
+def _trailing_zeros(typingctx, value):
 
     def generate(context, builder, signature, arguments):
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.uint64(types.uint64), generate
+
+
+trailing_zeros: Any = intrinsic(_trailing_zeros)
+"""trailing_zeros(value): the number of zero bits below the lowest one of a uint64, which must not be zero."""
 
 
 @njit(nogil=True, cache=True)

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from curate.stage import Census, Settled, Stage, StageConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import pyarrow as pa
 
@@ -121,7 +121,7 @@ def ranking(config: DedupConfig) -> str | None:
     return known[config.keep] if config.keep in known else config.keep.removeprefix("best:")
 
 
-def survey_keys(table: pa.Table, mine: None, config: DedupConfig) -> pa.Table:
+def survey_keys(table: pa.Table, mine: None, config: DedupConfig) -> Iterator[pa.Table]:
     from curate.algorithms import dedup
 
     return dedup.survey_keys(table, sketching(config))
@@ -140,7 +140,7 @@ def settle_components(tables: Iterable[pa.Table], config: DedupConfig) -> Settle
     return Settled(*dedup.components_of(tables))
 
 
-def survey_sets(table: pa.Table, mine: pa.Table | None, config: DedupConfig) -> pa.Table:
+def survey_sets(table: pa.Table, mine: pa.Table | None, config: DedupConfig) -> Iterator[pa.Table]:
     from curate.algorithms import dedup_verify
 
     return dedup_verify.survey_sets(table, mine, ranking(config), None if config.exact_only else config.ngram)

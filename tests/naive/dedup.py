@@ -68,7 +68,7 @@ def choose(sets: list[set], threshold: float) -> tuple[list[int], list[float]]:
     return keepers, similarities
 
 
-def deduplicate(documents: list[dict], threshold: float, length: int) -> dict[str, tuple[str | None, float | None, int]]:
+def deduplicate(documents: list[dict], threshold: float, length: int) -> dict[str, tuple]:
     """{id: (of, similarity, size)} for documents with `id`, `text`, `digest` and `rank`, the largest rank first.
 
     Documents with equal words, or without words and equal, go with the first of them.
