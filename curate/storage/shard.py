@@ -63,6 +63,8 @@ def _value_bytes(column: pa.ChunkedArray) -> int:
         return (pc.sum(pc.list_value_length(column)).as_py() or 0) * width
     if pa.types.is_primitive(kind) or pa.types.is_fixed_size_binary(kind):
         return len(column) * kind.bit_width // 8
+    if pa.types.is_dictionary(kind):
+        return len(column) * kind.index_type.bit_width // 8
     if pa.types.is_struct(kind) or pa.types.is_null(kind):
         return 16 * len(column)
     return pc.sum(pc.binary_length(column)).as_py() or 0
