@@ -66,7 +66,12 @@ class PathMarker:
 
 
 class ModelMarker:
-    """Marks an option that is a keyword or public id, or the path of a file or folder, whose bytes then count."""
+    """Marks an option that is a keyword or public id, or names files or a folder, whose bytes then count.
+
+    A keyword is never looked for on disk, whatever lies there.
+    """
+
+    KEYWORDS = frozenset({"builtin", "corpus"})
 
 
 InputFile = Annotated[str, FileMarker()]

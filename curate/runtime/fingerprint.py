@@ -60,4 +60,9 @@ def file_digest(option: str, value: str) -> dict[str, str]:
 
 
 def _model_digest(value: str) -> Any:
-    return file_digest("model", value) if os.path.exists(value) else value
+    if value in ModelMarker.KEYWORDS:
+        return value
+    try:
+        return file_digest("model", value)
+    except UsageError:
+        return value

@@ -353,6 +353,8 @@ def _resolvers(config: type[StageConfig], folder: str) -> dict[str, Callable[[st
         return value if "://" in value else os.path.normpath(os.path.join(folder, value))
 
     def existing(value: str) -> str:
+        if value in ModelMarker.KEYWORDS:
+            return value
         path = plain(value)
         there = os.path.exists(path) or glob.glob(path, recursive=True) or os.path.exists(path.rpartition("#")[0])
         return path if there else value
