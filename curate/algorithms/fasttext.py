@@ -13,7 +13,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,8 +34,10 @@ HELD_OUT = 10
 
 _BUCKETS = 200_000
 _WORD_NGRAMS = 2
+_LEAST_COUNT = 3
 _BATCH_BYTES = 4 << 20
 _WRITTEN_AT_ONCE = 1000
+_PIECE_BYTES = 1 << 20
 _WORD = r"[^ \n\r\t\v\f\x00]"
 
 
@@ -81,22 +82,23 @@ MODEL = pa.schema(
         ("negative_scores", pa.list_(pa.int64())),
     ]
 )
-"""One row: the model file; the numbers of texts trained on and held out; and of those held out the area under the
-curve, the accuracy at 0.5, and how many score in each of `scores.unit_edges`."""
+"""A model file in pieces, one a row, since a whole one as one value costs Parquet many copies of it. The same in
+every row: the numbers of texts trained on and held out; and of those held out the area under the curve, the accuracy
+at 0.5, and how many score in each of `scores.unit_edges`."""
 
 
 def untrained() -> pa.Table:
-    """The row of `MODEL` for a model that was not trained here: all null."""
+    """A row of `MODEL` for a model that was not trained here: all null."""
     return pa.Table.from_pylist([{}], schema=MODEL)
 
 
 def train(positives: arrow.Array, negatives: arrow.Array, *, epochs: int, seed: int) -> pa.Table:
-    """Train a classifier on lines of `examples`; gives a row of `MODEL`.
+    """Train a classifier on lines of `examples`; gives the rows of `MODEL`.
 
     Repeats, and negatives that are also positive, are left out. In the order of a hash of the text, the first tenth
-    of each class is held out and the others are trained on: one thread, dimension 64, word bigrams in 200,000 buckets.
-    The result hangs on the texts and the seed alone. Holds twice the bytes of the lines besides the model's 100 MB.
-    Raises DataError when a class has too few texts.
+    of each class is held out and the others are trained on: one thread, dimension 64, word bigrams in 200,000 buckets,
+    words seen three times. The result hangs on the texts and the seed alone. Holds twice the bytes of the lines, and
+    400 MB for the model. Raises DataError when a class has too few texts.
     """
     lines, first_negative = _concatenated(positives, negatives), len(positives)
     rows = _in_order(lines, seed)
@@ -108,11 +110,13 @@ def train(positives: arrow.Array, negatives: arrow.Array, *, epochs: int, seed: 
             "do not count); give more files"
         )
     held_out = [found[: math.ceil(len(found) / HELD_OUT)] for found in classes]
-    content = _train_on(lines, rows[~np.isin(rows, np.concatenate(held_out))], first_negative, epochs, seed)
-    classifier = load_bytes(content)
+    with tempfile.TemporaryDirectory(prefix="curate-fasttext-") as folder:
+        path = os.path.join(folder, "model.bin")
+        _train_on(lines, rows[~np.isin(rows, np.concatenate(held_out))], first_negative, path, epochs, seed)
+        classifier = load(path, POSITIVE)
+        pieces = _pieces(path)
     high, low = (_predict_lines(classifier, lines.take(pa.array(found))).astype(np.float64) for found in held_out)
-    row = {
-        "bin": content,
+    figures = {
         "positive": len(classes[0]) - len(high),
         "negative": len(classes[1]) - len(low),
         "positive_held_out": len(high),
@@ -122,7 +126,12 @@ def train(positives: arrow.Array, negatives: arrow.Array, *, epochs: int, seed: 
         "positive_scores": _binned(high),
         "negative_scores": _binned(low),
     }
-    return pa.Table.from_pylist([row], schema=MODEL)
+    return pa.Table.from_pylist([{"bin": piece, **figures} for piece in pieces], schema=MODEL)
+
+
+def _pieces(path: str) -> list[bytes]:
+    with open(path, "rb") as file:
+        return list(iter(lambda: file.read(_PIECE_BYTES), b""))
 
 
 def _concatenated(*arrays: arrow.Array) -> pa.Array:
@@ -138,29 +147,27 @@ def _in_order(lines: pa.Array, seed: int) -> np.ndarray:
     return np.unique(hashes, return_index=True)[1]
 
 
-def _train_on(lines: pa.Array, rows: np.ndarray, first_negative: int, epochs: int, seed: int) -> bytes:
-    """The model file of a training on some rows, in this order."""
+def _train_on(lines: pa.Array, rows: np.ndarray, first_negative: int, path: str, epochs: int, seed: int) -> None:
+    """Train on some rows, in this order, and leave the model at `path`."""
     import fasttext
 
-    with tempfile.TemporaryDirectory(prefix="curate-fasttext-") as folder:
-        path = Path(folder) / "model"
-        with open(path, "wb") as file:
-            for start in range(0, len(rows), _WRITTEN_AT_ONCE):
-                some = rows[start : start + _WRITTEN_AT_ONCE]
-                for row, line in zip(some, lines.take(pa.array(some)).to_pylist(), strict=True):
-                    file.write(f"{POSITIVE if row < first_negative else NEGATIVE} {line}\n".encode())
-        model = fasttext.train_supervised(
-            input=str(path),
-            dim=64,
-            bucket=_BUCKETS,
-            wordNgrams=_WORD_NGRAMS,
-            epoch=epochs,
-            thread=1,
-            seed=seed,
-            verbose=0,
-        )
-        model.save_model(str(path))
-        return path.read_bytes()
+    with open(path, "wb") as file:
+        for start in range(0, len(rows), _WRITTEN_AT_ONCE):
+            some = rows[start : start + _WRITTEN_AT_ONCE]
+            for row, line in zip(some, lines.take(pa.array(some)).to_pylist(), strict=True):
+                file.write(f"{POSITIVE if row < first_negative else NEGATIVE} {line}\n".encode())
+    model = fasttext.train_supervised(
+        input=path,
+        dim=64,
+        bucket=_BUCKETS,
+        wordNgrams=_WORD_NGRAMS,
+        minCount=_LEAST_COUNT,
+        epoch=epochs,
+        thread=1,
+        seed=seed,
+        verbose=0,
+    )
+    model.save_model(path)
 
 
 def load(path: str, label: str | None) -> Classifier:
@@ -186,11 +193,12 @@ def load(path: str, label: str | None) -> Classifier:
     return Classifier(model, found[0], labels)
 
 
-def load_bytes(content: bytes) -> Classifier:
-    """The model of a table of `train`. fastText reads files only, so it lies in one for a moment."""
+def load_trained(model: pa.Table) -> Classifier:
+    """The model of `train`. fastText reads files only, so it lies in one for a moment."""
     with tempfile.TemporaryDirectory(prefix="curate-fasttext-") as folder:
         path = os.path.join(folder, "model.bin")
-        Path(path).write_bytes(content)
+        with open(path, "wb") as file:
+            file.writelines(model["bin"].to_pylist())
         return load(path, POSITIVE)
 
 
@@ -241,7 +249,7 @@ def _binned(values: np.ndarray) -> list[int]:
 
 def report_lines(model: pa.Table) -> list[str]:
     """What training found."""
-    row = model.drop_columns(["bin"]).to_pylist()[0]
+    row = model.drop_columns(["bin"]).slice(0, 1).to_pylist()[0]
     return [
         f"trained on {row['positive']:,} positive and {row['negative']:,} negative texts; "
         f"on {row['positive_held_out']:,} and {row['negative_held_out']:,} held out: "

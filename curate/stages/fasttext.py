@@ -82,7 +82,7 @@ def survey(table: pa.Table, mine: None, config: FasttextConfig) -> pa.Table:
 
 
 def settle(tables: Iterable[pa.Table], config: FasttextConfig) -> Settled:
-    """Train the classifier. Holds 100 MB, and 3 times the bytes of the examples, of each at most 20,000 characters."""
+    """Train the classifier. Holds 400 MB, and 3 times the bytes of the examples, of each at most 20,000 characters."""
     import pyarrow as pa
 
     from curate.algorithms import fasttext
@@ -116,7 +116,7 @@ def prepare(model: pa.Table, config: FasttextConfig) -> Any:
 
     if config.model:
         return fasttext.load(config.model, config.label)
-    return fasttext.load_bytes(model["bin"][0].as_py())
+    return fasttext.load_trained(model)
 
 
 def apply(table: pa.Table, mine: None, prepared: Any, config: FasttextConfig) -> pa.Table:

@@ -29,7 +29,7 @@ def trained():
 @pytest.fixture(scope="module")
 def file(trained, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "model.bin"
-    path.write_bytes(trained["bin"][0].as_py())
+    path.write_bytes(b"".join(trained["bin"].to_pylist()))
     return str(path)
 
 
@@ -82,7 +82,7 @@ def test_predictions_are_the_librarys(file, tokens):
 
 
 def test_texts_without_a_word_have_no_score(trained):
-    classifier = fasttext.load_bytes(trained["bin"][0].as_py())
+    classifier = fasttext.load_trained(trained)
     found = fasttext.predict(classifier, array(["", " \n\t", None, "proof", "!"]), tokens=True)
     assert found.is_null().to_pylist() == [True, True, True, False, False]
     assert len(fasttext.predict(classifier, array([]), tokens=True)) == 0

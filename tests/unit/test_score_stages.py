@@ -123,7 +123,7 @@ def test_fasttext_with_somebodys_model(tmp_path):
     trained = fasttext.FasttextConfig(positive=[positive], negative=[negative], epochs=25)
     found, model, *_ = run(fasttext, trained, draws=False)
     path = tmp_path / "model.bin"
-    path.write_bytes(model["bin"][0].as_py())
+    path.write_bytes(b"".join(model["bin"].to_pylist()))
     loaded = fasttext.FasttextConfig(model=str(path), text_as="tokens")
     assert fasttext.sample(loaded) == 0
     again, model, _, report = run(fasttext, loaded, draws=False)
