@@ -16,13 +16,14 @@ from curate.kernels import arrow, csv_rows, frames
 
 
 class _Header:
-    """The names of the columns, and which of them are wanted; of equal names the last counts."""
+    """The names of the columns, and which of them are wanted; of equal names the last counts, the others go to `meta`."""
 
     def __init__(self, names: list[str], fields: Fields) -> None:
         self.names = names
         self.column_of = np.array([_last(names, name) for name in fields.names], dtype=np.int64)
-        slots = {name: slot for slot, name in enumerate(fields.names)}
-        self.slot_of = np.array([slots.get(name, -1) for name in names], dtype=np.int64)
+        self.slot_of = np.full(len(names), -1, dtype=np.int64)
+        for slot in np.flatnonzero(self.column_of >= 0):
+            self.slot_of[self.column_of[slot]] = slot
         text = {name for part in fields.columns[0].alternatives for name in part}
         self.nullable = np.array([name not in text for name in fields.names], dtype=np.bool_)
         written = [(json.dumps(name, ensure_ascii=False) + ":").encode() for name in names]

@@ -30,8 +30,15 @@ def read(source: Source, fields: Fields, settings: Settings) -> Iterator[Piece]:
     for piece in jsonl.pieces(framer, fields):
         damaged |= any(reject.unit == "byte" for reject in piece.rejects)
         yield piece
-    if framing is _ARRAY and not damaged and framer.state[frames.PHASE] != frames.AFTER_ARRAY:
-        yield rejected([Reject(framer.count, "member", "invalid JSON", "the array is not closed")], fields)
+    if framing is _ARRAY and not damaged and (wrong := _wrong_end(framer.state)):
+        yield rejected([Reject(framer.count, "member", "invalid JSON", wrong)], fields)
+
+
+def _wrong_end(state: np.ndarray) -> str:
+    """What is wrong with the end of an array, if anything."""
+    if state[frames.PHASE] != frames.AFTER_ARRAY:
+        return "the array is not closed"
+    return "something follows the array" if state[frames.DUE] == frames.LEFT_OVER else ""
 
 
 def _framing(head: bytes) -> Framing:

@@ -57,23 +57,30 @@ def values(array: pa.Array, taken: Taken | None = None) -> pa.Array:
     if pa.types.is_struct(kind):
         children = array.flatten()
         return objects([item.name for item in kind], children, arrow.validity(array), taken or {})
-    if pa.types.is_map(kind):
-        entries = pa.StructArray.from_arrays([array.keys, array.items], ["key", "value"])
-        return _lists(array, arrow.numbers(array.offsets), entries)
-    if pa.types.is_fixed_size_list(kind):
-        rows = np.arange(len(array) + 1, dtype=np.int64) + array.offset
-        return _lists(array, rows * kind.list_size, array.values)
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return _lists(array, arrow.numbers(array.offsets), array.values)
+    if (lists := list_items(array)) is not None:
+        return _lists(array, *lists)
     if is_nested(kind) or pa.types.is_interval(kind):
         return pa.array([json.dumps(value, default=str) for value in array.to_pylist()], type=pa.large_string())
     text, quotes = plain(array)
     if quotes:
         text = _quoted(text)
     elif pa.types.is_floating(kind):
-        quoted = pc.binary_join_element_wise('"', text, '"', "")
-        text = pc.if_else(pc.is_finite(array), text, quoted)
+        text = pc.if_else(pc.is_finite(array), text, _quoted(text))
     return pc.fill_null(text, "null")
+
+
+def list_items(array: pa.Array) -> tuple[np.ndarray, pa.Array] | None:
+    """Of lists or maps the items of all rows, and offsets into them: int64, shape (n + 1,); None for anything else."""
+    kind = array.type
+    if pa.types.is_map(kind):
+        return arrow.numbers(array.offsets).astype(np.int64), pa.StructArray.from_arrays(
+            [array.keys, array.items], ["key", "value"]
+        )
+    if pa.types.is_fixed_size_list(kind):
+        return (np.arange(len(array) + 1, dtype=np.int64) + array.offset) * kind.list_size, array.values
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return arrow.numbers(array.offsets).astype(np.int64), array.values
+    return None
 
 
 def objects(names: Sequence[str], columns: Sequence[pa.Array], valid: np.ndarray, taken: Taken) -> pa.Array:
@@ -98,7 +105,7 @@ def _lists(array: pa.Array, list_offsets: np.ndarray, items: pa.Array) -> pa.Arr
     texts = arrow.strings(values(items))
     size = int(texts.offsets[-1] - texts.offsets[0]) + len(items) + 4 * len(array)
     offsets, out = np.empty(len(array) + 1, dtype=np.int64), np.empty(size, dtype=np.uint8)
-    json_write.lists(list_offsets.astype(np.int64), arrow.validity(array), texts, offsets, out)
+    json_write.lists(list_offsets, arrow.validity(array), texts, offsets, out)
     return arrow.string_array(offsets, out[: offsets[-1]])
 
 

@@ -154,19 +154,33 @@ def _give(reasons: np.ndarray, rows: np.ndarray, reason: str, column: Column) ->
 
 def _valid_rows(batch: pa.RecordBatch, positions: np.ndarray) -> tuple[np.ndarray, list[Reject]]:
     """Which rows hold what their types promise, and the others."""
-    good = np.ones(batch.num_rows, dtype=np.bool_)
-    rejects: list[Reject] = []
-    waiting = [(0, batch.num_rows)]
-    while waiting:
-        start, end = waiting.pop()
+    bad = np.zeros(batch.num_rows, dtype=np.bool_)
+    for column in batch.columns:
         try:
-            batch.slice(start, end - start).validate(full=True)
+            column.validate(full=True)
         except pa.ArrowInvalid as problem:
-            if end - start > 1:
-                middle = (start + end) // 2
-                waiting += [(middle, end), (start, middle)]
-                continue
-            good[start] = False
-            reason = "invalid UTF-8" if "UTF8" in str(problem) else "damaged values"
-            rejects.append(Reject(int(positions[start]), "row", reason, str(problem)))
-    return good, rejects
+            if "UTF8" not in str(problem):
+                detail = f"{len(positions)} rows are lost: {problem}"
+                return np.zeros_like(bad), [Reject(int(positions[0]), "row", "damaged values", detail)]
+            bad |= _not_utf8(column)
+    return ~bad, [Reject(int(position), "row", "invalid UTF-8", "") for position in positions[bad]]
+
+
+def _not_utf8(array: pa.Array) -> np.ndarray:
+    """Bool, shape (n,): rows with a string in them, however deep, that is not well-formed UTF-8."""
+    array = json_values.decoded(array)
+    kind = array.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        values = arrow.strings(array)
+        good = np.empty(len(values), dtype=np.bool_)
+        normalise.valid_utf8(values.offsets, values.data, good)
+        return ~good
+    bad = np.zeros(len(array), dtype=np.bool_)
+    if pa.types.is_struct(kind):
+        for child in array.flatten():
+            bad |= _not_utf8(child)
+    elif (lists := json_values.list_items(array)) is not None:
+        offsets, items = lists
+        total = np.cumsum(np.concatenate([[False], _not_utf8(items)]))
+        bad = (total[offsets[1:]] > total[offsets[:-1]]) & arrow.validity(array)
+    return bad

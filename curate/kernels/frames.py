@@ -23,7 +23,8 @@ _BACKSLASH = np.uint8(92)
 
 _FIELD_START, _BARE, _QUOTED, _QUOTE_SEEN = range(4)
 BEFORE_ARRAY, _BETWEEN, _INSIDE, AFTER_ARRAY = range(4)
-PHASE, _DEPTH, _STRING, SEQUENCE, _DUE = range(3, 8)
+PHASE, _DEPTH, _STRING, SEQUENCE, DUE = range(3, 8)
+LEFT_OVER = 2
 _OPEN = 3
 _MODE = 3
 
@@ -147,11 +148,11 @@ def _between(byte, at, state):
     if state[SEQUENCE]:
         return False
     if byte == 44:
-        state[_DUE] = 1
+        state[DUE] = 1
         return True
     if byte == 93:
         state[PHASE] = AFTER_ARRAY
-        return state[_DUE] == 1
+        return state[DUE] == 1
     return False
 
 
@@ -173,7 +174,7 @@ def _inside(byte, state):
     elif state[_DEPTH] == 0:
         if byte == 44 and not state[SEQUENCE]:
             state[PHASE] = _BETWEEN
-            state[_DUE] = 1
+            state[DUE] = 1
             return 1
         if byte == 10 and state[SEQUENCE]:
             state[PHASE] = _BETWEEN
@@ -185,8 +186,8 @@ def _inside(byte, state):
 def elements(data, at, end, final, state, starts, ends):
     """Elements of one JSON array or, if state[SEQUENCE], JSON values one after another.
 
-    Only brackets and strings are minded; what lies between two commas is an element, even nothing,
-    and what comes after the array is one more.
+    Only brackets and strings are minded; what lies between two commas is an element, even nothing.
+    At the end state[PHASE] is AFTER_ARRAY if the array was closed, and state[DUE] LEFT_OVER if something followed.
     """
     count = 0
     while at < end and count < len(starts):
@@ -207,15 +208,12 @@ def elements(data, at, end, final, state, starts, ends):
             at += 1
             state[0] = at
             continue
-        if phase == AFTER_ARRAY and state[_DUE] < 2:
-            space = byte == 32 or byte == 10 or byte == 13 or byte == 9
-            state[_DUE] = state[_DUE] if space else 2
-            state[0] = at + 1 if space else at
-            at += 1
-            continue
         if phase == AFTER_ARRAY:
-            at = end
-            break
+            if byte != 32 and byte != 10 and byte != 13 and byte != 9:
+                state[DUE] = LEFT_OVER
+            at += 1
+            state[0] = at
+            continue
         ended = 0
         if phase == _BETWEEN:
             ended = 1 if _between(byte, at, state) else 0
@@ -234,7 +232,7 @@ def elements(data, at, end, final, state, starts, ends):
         elif state[PHASE] == AFTER_ARRAY:
             state[0] = at
     if final and at == end and count < len(starts) and state[0] < end:
-        if state[PHASE] == _INSIDE or state[_DUE] == 2:
+        if state[PHASE] == _INSIDE:
             starts[count] = state[0]
             ends[count] = end
             count += 1
