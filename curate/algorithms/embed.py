@@ -1,0 +1,270 @@
+"""Document vectors without a download: hashed word and character n-gram features, weighted and projected.
+
+A document is a sparse row x: each known word w gives (1 + ln count) * idf(w)^1.5, and each of the
+word's character n-grams a little besides, so that inflections of a word are near each other; of an
+unknown word only the n-grams count. Rows are put at length one and projected on the leading right
+singular vectors of a sample (latent semantic analysis: Deerwester et al. 1990; randomised subspace
+iteration: Halko, Martinsson and Tropp 2011), put at length one again, and the mean of the sample is
+taken away, since without that all vectors share one large component.
+
+Since all of this is linear in the features, a word's weight and its n-grams are folded into one
+row of a table, and a document costs its distinct words times the dimensions.
+
+The exponent, the share of the n-grams and the sizes were chosen by measurement on mixed real text:
+against tf-idf and a truncated SVD of the same length they gave a higher normalised mutual
+information with sources and with news topics.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.kernels import arrow
+from curate.kernels import embed as kernels
+
+WORDS = 32_768
+"""The most frequent words and pairs of the sample are known one by one."""
+BUCKETS = 8_192
+HEAD = 2_048
+"""Characters of a sampled document that the fit sees."""
+_EXPONENT = 1.5
+_PIECE_SHARE = 0.3
+_FEWEST_DOCUMENTS = 2
+_OVERSAMPLING = 16
+_ROUNDS = 1
+_SMALLEST = 1e-6
+_PRIOR_DOCUMENTS = 100
+"""The mean is taken as though so many documents more had none, so that a corpus of equal documents keeps its vector."""
+_ROWS_AT_ONCE = 16_384
+
+
+class Sparse(NamedTuple):
+    """A sparse matrix by rows, as the kernels take it."""
+
+    ends: np.ndarray
+    columns: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class Model:
+    """What embeds a document.
+
+    words: uint64 (w,), hashes of the known words in order of rank. table, scales: int8 (w + BUCKETS, d) and float32
+    (w + BUCKETS,), whose product says what a feature adds. centre: float32 (d,). share: of the sample's squared
+    length, what the dimensions hold. documents: how many were sampled.
+    """
+
+    words: np.ndarray
+    table: np.ndarray
+    scales: np.ndarray
+    centre: np.ndarray
+    share: float
+    documents: int
+
+    def vocabulary(self) -> kernels.Vocabulary:
+        return _vocabulary(self.words)
+
+
+def heads(text: pa.ChunkedArray) -> pa.Array:
+    """The first HEAD characters of each text."""
+    return pc.utf8_slice_codeunits(arrow.combined(text), 0, HEAD)
+
+
+def fit(text: pa.Array, dimensions: int, seed: int) -> Model:
+    """Fit on sampled texts, in their order.
+
+    Memory: about 30 bytes a character of the sample, and 1 MB a dimension.
+    """
+    texts = arrow.strings(text)
+    words, documents = _known_words(texts)
+    vocabulary = _vocabulary(words)
+    counts = _counted(texts, vocabulary)
+    weights = _weights(texts, vocabulary, counts, documents, len(text))
+    table, centre, share = _project(counts, weights, len(words) + BUCKETS, dimensions, seed)
+    scales = np.abs(table).max(axis=1) / np.float32(127)
+    table = np.round(table / np.where(scales > 0, scales, 1)[:, None]).astype(np.int8)
+    return Model(words, table, scales, centre, share, len(text))
+
+
+def embed(text: pa.ChunkedArray, model: Model, dtype: str) -> pa.Array:
+    """Vectors of length one, as fixed-size lists of the dtype named.
+
+    Null for a document without a letter or digit, or with none of the words and n-grams of the sample.
+    """
+    texts = arrow.strings(text)
+    alphabet, vocabulary = _alphabet(), model.vocabulary()
+    out = np.empty((len(texts), model.table.shape[1]), dtype=dtype)
+    known = np.empty(len(texts), dtype=np.bool_)
+    block = np.empty((min(len(texts), _ROWS_AT_ONCE), out.shape[1]), dtype=np.float32)
+    for start in range(0, len(texts), _ROWS_AT_ONCE):
+        stop = min(start + _ROWS_AT_ONCE, len(texts))
+        rows, offsets = block[: stop - start], texts.offsets[start : stop + 1]
+        learned = (model.table, model.scales, model.centre)
+        kernels.embed_documents(offsets, texts.data, alphabet, vocabulary, *learned, rows, known[start:stop])
+        out[start:stop] = rows
+    return arrow.vector_array(out, known)
+
+
+def to_table(model: Model) -> pa.Table:
+    """A model as a table of named binary values."""
+    values = {
+        "words": model.words,
+        "table": model.table,
+        "scales": model.scales,
+        "centre": model.centre,
+        "share": np.array([model.share]),
+        "documents": np.array([model.documents]),
+    }
+    return pa.table(
+        {
+            "name": pa.array(list(values), pa.string()),
+            "value": pa.array([value.tobytes() for value in values.values()], pa.large_binary()),
+        }
+    )
+
+
+def from_table(table: pa.Table) -> Model:
+    """The model that `to_table` made a table of."""
+    values = dict(zip(table["name"].to_pylist(), table["value"].to_pylist(), strict=True))
+    centre = np.frombuffer(values["centre"], dtype=np.float32)
+    return Model(
+        words=np.frombuffer(values["words"], dtype=np.uint64),
+        table=np.frombuffer(values["table"], dtype=np.int8).reshape(-1, len(centre)),
+        scales=np.frombuffer(values["scales"], dtype=np.float32),
+        centre=centre,
+        share=float(np.frombuffer(values["share"])[0]),
+        documents=int(np.frombuffer(values["documents"], dtype=np.int64)[0]),
+    )
+
+
+@functools.cache
+def _alphabet() -> np.ndarray:
+    return kernels.alphabet()
+
+
+def _slots(words: int) -> int:
+    return 1 << (2 * words).bit_length()
+
+
+def _vocabulary(words: np.ndarray) -> kernels.Vocabulary:
+    slots = _slots(len(words))
+    keys, ranks = np.zeros(slots, dtype=np.uint64), np.zeros(slots, dtype=np.int32)
+    kernels.place_words(words, keys, ranks)
+    return kernels.Vocabulary(keys, ranks, len(words), np.uint64(BUCKETS - 1))
+
+
+def _known_words(texts: arrow.Strings) -> tuple[np.ndarray, np.ndarray]:
+    """Hashes of the words of most documents, ties by hash, and their numbers of documents."""
+    nothing = np.empty(0, dtype=np.int64)
+    ends = np.zeros(len(texts), dtype=np.int64)
+    kernels.hash_words(*texts, _alphabet(), np.empty(0, dtype=np.uint64), nothing, nothing, ends)
+    hashes = np.empty(ends[-1] if len(ends) else 0, dtype=np.uint64)
+    kernels.hash_words(*texts, _alphabet(), hashes, nothing, nothing, ends)
+    slots = _slots(len(hashes))
+    words, documents = np.empty(len(hashes), dtype=np.uint64), np.empty(len(hashes), dtype=np.int32)
+    found = kernels.number_words(
+        hashes, ends, np.zeros(slots, dtype=np.uint64), np.empty(slots, dtype=np.int32), words, documents
+    )
+    words, documents = words[:found], documents[:found]
+    order = np.lexsort((words, -documents))[:WORDS]
+    order = order[documents[order] >= _FEWEST_DOCUMENTS]
+    return words[order], documents[order]
+
+
+def _counted(texts: arrow.Strings, vocabulary: kernels.Vocabulary) -> Sparse:
+    ends = np.empty(len(texts), dtype=np.int64)
+    rows, values = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
+    kernels.count_features(*texts, _alphabet(), vocabulary, rows, values, ends)
+    entries = int(ends[-1]) if len(ends) else 0
+    rows, values = np.empty(entries, dtype=np.int32), np.empty(entries, dtype=np.float32)
+    kernels.count_features(*texts, _alphabet(), vocabulary, rows, values, ends)
+    return Sparse(ends, rows, values)
+
+
+def _weights(
+    texts: arrow.Strings, vocabulary: kernels.Vocabulary, counts: Sparse, documents: np.ndarray, sampled: int
+) -> Sparse:
+    """What each feature adds to a document: a word itself and its pieces, a bucket its piece."""
+    words = len(documents)
+    pieces = np.empty((words, kernels.PIECES), dtype=np.int32)
+    lengths = np.full(words, -1, dtype=np.int32)
+    kernels.find_pieces(*texts, _alphabet(), vocabulary, pieces, lengths)
+    lengths = np.maximum(lengths, 0)
+    ends = np.cumsum(np.concatenate([lengths + 1, np.ones(BUCKETS, dtype=np.int64)]), dtype=np.int64)
+    columns = np.empty(ends[-1], dtype=np.int32)
+    columns[ends[:words] - lengths - 1] = np.arange(words)
+    columns[ends[words - 1] if words else 0 :] = words + np.arange(BUCKETS)
+    inside = np.arange(kernels.PIECES) < lengths[:, None]
+    places = (ends[:words] - lengths)[:, None] + np.arange(kernels.PIECES)
+    columns[places[inside]] = words + pieces[inside]
+    found = np.empty(words + BUCKETS, dtype=np.int32)
+    kernels.count_documents(counts.ends, counts.columns, ends, columns, found)
+    found[:words] = documents
+    rarity = np.log((sampled + 1) / np.maximum(found, 1)) ** _EXPONENT * (found > 0)
+    rarity[words:] *= _PIECE_SHARE
+    return Sparse(ends, columns, rarity.astype(np.float32)[columns])
+
+
+def _project(
+    counts: Sparse, weights: Sparse, features: int, dimensions: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """The table, the centre and the share of squared length held, by randomised subspace iteration."""
+    documents = len(counts.ends)
+    table, centre = np.zeros((features, dimensions), dtype=np.float32), np.zeros(dimensions, dtype=np.float32)
+    lengths = np.empty(documents, dtype=np.float32)
+    kernels.product_lengths(*counts, *weights, features, lengths)
+    if not lengths.any():
+        return table, centre, 0.0
+    scales = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    counts = counts._replace(values=counts.values * np.repeat(scales, np.diff(counts.ends, prepend=0)))
+    width = min(dimensions + _OVERSAMPLING, documents)
+    wide, inner = np.empty((features, width), dtype=np.float32), np.empty((features, width), dtype=np.float32)
+    rows = np.empty((documents, width), dtype=np.float32)
+
+    def forward(vectors: np.ndarray) -> np.ndarray:
+        kernels.multiply(*weights, vectors, inner)
+        kernels.multiply(*counts, inner, rows)
+        return rows
+
+    def backward(vectors: np.ndarray) -> np.ndarray:
+        kernels.multiply_transposed(*counts, vectors, inner)
+        kernels.multiply_transposed(*weights, inner, wide)
+        return wide
+
+    kernels.draw_signs(np.uint64(seed), wide)
+    basis = _orthonormal(forward(wide))
+    for _ in range(_ROUNDS):
+        basis = _orthonormal(forward(backward(basis)))
+    squares, turn = _axes(backward(basis), dimensions)
+    kept, strengths = len(squares), np.sqrt(squares)
+    sample = basis @ (turn * strengths).astype(np.float32)
+    sign = np.sign(sample[np.abs(sample).argmax(axis=0), np.arange(kept)])
+    right = wide @ (turn * sign / strengths).astype(np.float32)
+    product = np.empty_like(right)
+    kernels.multiply(*weights, right, product)
+    table[:, :kept] = product
+    sample *= sign / np.maximum(np.linalg.norm(sample, axis=1, keepdims=True), 1e-30)
+    centre[:kept] = sample.sum(axis=0) / (documents + _PRIOR_DOCUMENTS)
+    return table, centre, float(squares.sum() / np.count_nonzero(lengths))
+
+
+def _orthonormal(rows: np.ndarray) -> np.ndarray:
+    """As many columns that span what the columns of a tall matrix do; the directions all but lost in rounding are zero."""
+    squares, turn = _axes(rows, rows.shape[1])
+    basis = np.zeros_like(rows)
+    basis[:, : len(squares)] = rows @ (turn / np.sqrt(squares)).astype(np.float32)
+    return basis
+
+
+def _axes(rows: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Squared singular values of a tall matrix and its right singular vectors, largest first, by its Gram matrix."""
+    squares, turn = np.linalg.eigh((rows.T @ rows).astype(np.float64))
+    kept = min(most, int(np.count_nonzero(squares > _SMALLEST * squares[-1])))
+    return squares[::-1][:kept], turn[:, ::-1][:, :kept]
