@@ -84,7 +84,7 @@ def fixed() -> tuple[str, ...]:
     """The same texts on every machine: pieces of the licence, copies with a few words changed, other scripts."""
     licence = (Path(__file__).parents[1] / "LICENSE").read_text(encoding="utf-8")
     sentences = [" ".join(part.split()) for part in licence.replace("\n\n", ". ").split(". ") if part.strip()]
-    texts = [". ".join(sentences[i : i + 3 + i % 4]) for i in range(len(sentences) - 6)]
+    texts = [". ".join(sentences[i : i + n]) for n in (2, 4, 7) for i in range(0, len(sentences) - n, 2)]
     changed = [text.replace("the", "this", 2) + " Amended." for text in texts[::5]]
     copies = texts[::9]
     return (*texts, *changed, *OTHER_SCRIPTS, *copies)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -47,6 +48,26 @@ class Stopping:
                 raise Stopped
             self.left -= 1
             yield Outcome(task, "done", worker.run(task.plan, task.index))
+
+
+@contextlib.contextmanager
+def own_stages() -> Iterator[None]:
+    """The stages of `tests/own` are known in this process."""
+    before = os.environ.get("CURATE_STAGES")
+    os.environ["CURATE_STAGES"] = OWN
+    stages.cache_clear()
+    yield
+    del os.environ["CURATE_STAGES"]
+    if before is not None:
+        os.environ["CURATE_STAGES"] = before
+    stages.cache_clear()
+    worker.work.cache_clear()
+
+
+def memory() -> Path | None:
+    """A folder in memory, where waiting for a disk costs nothing; None when there is none with room."""
+    place = Path("/dev/shm")
+    return place if os.access(place, os.W_OK) and shutil.disk_usage(place).free > 500 << 20 else None
 
 
 def plan(verb: str, options: dict[str, Any], **common: Any) -> Plan:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-MEMORY = Path("/dev/shm")
+from tests import running
 
 
 @pytest.fixture(scope="module")
 def fresh() -> Iterator[Callable[[], Path]]:
     """Makes new folders."""
-    inside = MEMORY if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 200 << 20 else None
-    base = Path(tempfile.mkdtemp(prefix="curate-", dir=inside))
+    base = Path(tempfile.mkdtemp(prefix="curate-", dir=running.memory()))
     yield lambda: Path(tempfile.mkdtemp(dir=base))
     shutil.rmtree(base)
