@@ -10,14 +10,14 @@ import typer
 
 from curate.errors import CurateError
 
+INTERRUPTED = "curate: interrupted; what is finished is kept, and the same command continues"
 PANELS = ("bring in", "annotate", "select", "send out", "look")
 
 
-def build() -> typer.Typer:
-    """The whole application: a command for each stage, then those that look."""
-    from curate.cli import look, recipe
+def build(verb: str | None = None) -> typer.Typer:
+    """The application; with a verb that is a stage, that command alone, so that it starts sooner."""
     from curate.cli.verbs import command
-    from curate.stages import stages
+    from curate.stages import ALL, load, stages
 
     app = typer.Typer(
         name="curate",
@@ -27,11 +27,15 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
     )
-    ordered = sorted(stages().values(), key=lambda stage: PANELS.index(stage.panel))
-    for stage in ordered:
+    app.callback()(lambda: None)  # a lone command would lose its name without it
+    known = [load(verb)] if verb in ALL else stages().values()
+    for stage in sorted(known, key=lambda stage: PANELS.index(stage.panel)):
         app.command(stage.name, rich_help_panel=stage.panel)(command(stage))
-    recipe.add(app)
-    look.add(app)
+    if verb not in ALL:
+        from curate.cli import look, recipe
+
+        recipe.add(app)
+        look.add(app)
     return app
 
 
@@ -40,27 +44,30 @@ def main() -> None:
     arguments = sys.argv[1:]
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        from curate.cli.verbs import spread_lists
-        from curate.stages import stages
-
-        if arguments and arguments[0] in stages():
-            arguments = [arguments[0], *spread_lists(arguments[1:], stages()[arguments[0]])]
-        build()(arguments, standalone_mode=False)
+        build(arguments[0] if arguments else None)(_spread(arguments), standalone_mode=False)
     except CurateError as problem:
         _fail(f"curate: {problem}", problem.status)
     except KeyboardInterrupt:
-        _fail("curate: interrupted; what is finished is kept, and the same command continues", 130)
+        _fail(INTERRUPTED, 130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except Exception as problem:
-        if (shown := getattr(problem, "show", None)) is not None:
-            shown()
-            sys.exit(getattr(problem, "exit_code", 2))
         if type(problem).__name__ == "Abort":
-            _fail("curate: interrupted; what is finished is kept, and the same command continues", 130)
-        raise
+            _fail(INTERRUPTED, 130)
+        if (shown := getattr(problem, "show", None)) is None:
+            raise
+        shown()
+        sys.exit(getattr(problem, "exit_code", 2))
     sys.exit(0)
+
+
+def _spread(arguments: list[str]) -> list[str]:
+    from curate.cli.verbs import spread_lists
+    from curate.stages import ALL, load, stages
+
+    if not arguments or arguments[0] not in (stages() if os.environ.get("CURATE_STAGES") else ALL):
+        return arguments
+    return [arguments[0], *spread_lists(arguments[1:], load(arguments[0]))]
 
 
 def _interrupt(_number: int, _frame: object) -> None:

@@ -178,7 +178,7 @@ def planned(stage: Stage, config: StageConfig, options: StepOptions) -> Plan:
     from curate.runtime.plan import make
     from curate.stages import stages
 
-    return make(stage, config, request(stage, options), stages())
+    return make(stage, config, request(stage, options), stages)
 
 
 def run_step(session: Session, stage: Stage, config: StageConfig, options: StepOptions) -> Result:

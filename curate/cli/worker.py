@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import UsageError
-from curate.stages import stages
+from curate.stages import load
 
 if TYPE_CHECKING:
     from curate.runtime.task import Work
@@ -19,9 +19,7 @@ def work(plan: str) -> Work:
     from curate.runtime.task import Work
 
     loaded = load_plan(plan)
-    if loaded.stage not in stages():
-        raise UsageError(f"{plan}: stage '{loaded.stage}' is not known here; name its module in CURATE_STAGES")
-    return Work(loaded, stages()[loaded.stage])
+    return Work(loaded, load(loaded.stage))
 
 
 def run(plan: str, index: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -136,7 +136,7 @@ def renamed(stage: Stage, layer: str, name: str) -> str:
     return layer + name[len(stage.name) :]
 
 
-def make(stage: Stage, config: StageConfig, request: Request, known: dict[str, Stage]) -> Plan:
+def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[], dict[str, Stage]]) -> Plan:
     """Decide everything. Raises UsageError for what cannot be made, with the next step."""
     corpora = [(name, Corpus(path)) for name, path in request.corpora]
     target, layer = _target(stage, request, corpora)
@@ -292,7 +292,7 @@ def _inputs(
     corpora: list[tuple[str, Corpus]],
     wanted: Sequence[str],
     carried: dict[str, list[str]],
-    known: dict[str, Stage],
+    known: Callable[[], dict[str, Stage]],
 ) -> tuple[list[Input], list[dict[str, Any]], dict[str, str]]:
     inputs, shards, contents = [], [], {}
     united: dict[str, tuple[pa.DataType, str]] = {}
@@ -358,10 +358,10 @@ def _unite(
             )
 
 
-def _unknown_column(column: str, corpus: Corpus, owners: dict[str, str], known: dict[str, Stage]) -> str:
+def _unknown_column(column: str, corpus: Corpus, owners: dict[str, str], known: Callable[[], dict[str, Stage]]) -> str:
     adds = [
         name
-        for name, stage in known.items()
+        for name, stage in known().items()
         if stage.makes == "layer" and (column == name or column.startswith(name + "_"))
     ]
     hint = f"; `curate {adds[0]} {corpus.path}` adds it" if adds else ""

@@ -24,19 +24,29 @@ ALL = (
 
 
 @cache
+def load(name: str) -> Stage:
+    """One stage, without importing the others. Raises UsageError for a name that is none."""
+    if name in ALL:
+        return importlib.import_module(f"curate.stages.{name}").STAGE
+    if name not in stages():
+        raise UsageError(f"no stage '{name}'; there are: {', '.join(stages())}")
+    return stages()[name]
+
+
+@cache
 def stages() -> dict[str, Stage]:
     """Every stage, in the order of a pipeline, then a user's own.
 
     Raises UsageError for a module of CURATE_STAGES that cannot be imported or declares no stage.
     """
     import importlib.util  # while stages are still being written
-    found = {n: importlib.import_module(f"curate.stages.{n}").STAGE for n in ALL if importlib.util.find_spec(f"curate.stages.{n}")}
+    found = {name: load(name) for name in ALL if importlib.util.find_spec(f"curate.stages.{name}")}
     for module in filter(None, os.environ.get("CURATE_STAGES", "").split(",")):
         try:
             stage = importlib.import_module(module).STAGE
         except (ImportError, AttributeError) as problem:
-            raise UsageError(f"CURATE_STAGES names '{module}': {problem}; it must be importable and hold STAGE") from None
+            raise UsageError(f"CURATE_STAGES: module '{module}': {problem}; it must hold STAGE") from None
         if stage.name in found:
-            raise UsageError(f"CURATE_STAGES names '{module}', whose stage '{stage.name}' exists already; rename it")
+            raise UsageError(f"CURATE_STAGES: module '{module}': stage '{stage.name}' exists already; rename it")
         found[stage.name] = stage
     return found
