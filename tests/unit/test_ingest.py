@@ -161,7 +161,7 @@ def test_given_ids_are_unique(tmp_path):
             ("a.jsonl", 49, "byte", "duplicate id", "1 is the id of a.jsonl#0"),
             ("b.csv", 2, "row", "duplicate id", "x is the id of b.csv#0"),
             ("d.jsonl", 0, "byte", "duplicate id", "y is the id of b.csv#1"),
-            ("d.jsonl", 26, "byte", "duplicate id", "c.txt is the id of c.txt"),
+            ("d.jsonl", 25, "byte", "duplicate id", "c.txt is the id of c.txt"),
         ]
         assert sorted(r[3] for r in rejects if r[3] != "duplicate id") == ["id is missing", "text is null"]
 
