@@ -135,7 +135,7 @@ def components_of(tables: Iterable[pa.Table]) -> tuple[pa.Table, Iterator[pa.Tab
         if needed > len(forest.documents):
             forest = components.grown(forest, count, max(needed, 2 * count))
         documents, roots, groups = (arrow.numbers(table[name]) for name in ("document", "root", "group"))
-        count = components.join_rows(documents, roots, groups, count, forest)
+        count = int(components.join_rows(documents, roots, groups, count, forest))
     order = np.argsort(forest.documents[:count])
     return pa.table({"candidates": [count]}), _component_rows(forest, order)
 

@@ -51,7 +51,7 @@ def sorted_set(hashes, count, ends, out):
     """The distinct ones of the first `count` hashes, ascending; gives how many.
 
     Hashes are spread evenly, so they are dealt into as many buckets by their highest bits, and each
-    bucket is sorted. ends: int64, room for count + 1. out: uint64, room for count.
+    bucket is sorted. ends: int32, room for count + 1. out: uint64, room for count.
     """
     scale = np.uint64(count)
     ends[: count + 1] = 0
@@ -91,7 +91,7 @@ def document_sets(offsets, data, rows, wanted, tables, ngram, set_offsets, sets)
     for row in rows:
         longest = max(longest, offsets[row + 1] - offsets[row])
     hashes = np.empty(longest // 2 + 1, dtype=np.uint64)
-    ends = np.empty(longest // 2 + 2, dtype=np.int64)
+    ends = np.empty(longest // 2 + 2, dtype=np.int32)
     spans = np.empty((0, 2), dtype=np.int64)
     total = 0
     set_offsets[0] = 0

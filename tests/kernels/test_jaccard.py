@@ -37,7 +37,7 @@ def test_sorted_sets(hashes, crowded):
     if crowded:
         hashes = [value % 50 + TOP for value in hashes]
     out = np.empty(len(hashes), np.uint64)
-    count = jaccard.sorted_set(np.array(hashes, np.uint64), len(hashes), np.empty(len(hashes) + 1, np.int64), out)
+    count = jaccard.sorted_set(np.array(hashes, np.uint64), len(hashes), np.empty(len(hashes) + 1, np.int32), out)
     assert out[:count].tolist() == sorted(set(hashes))
 
 
