@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from curate.kernels.scan import copy, find_byte, find_special
+from curate.kernels.scan import copy, copy_to_backslash, find_special
 
 OK = 0
 ENDS_EARLY = 1
@@ -112,11 +112,10 @@ def encode(code, out, to):
 def unescape(data, at, end, out, to):
     """Write the value of a valid string's inside data[at:end]; gives the place after it, or -1 for a lone surrogate."""
     while at < end:
-        stop = find_byte(data, at, end, np.uint8(92))
-        to = copy(data, at, stop, out, to)
-        if stop == end:
+        at, to = copy_to_backslash(data, at, end, out, to)
+        if at == end:
             break
-        code, at = escape(data, stop, end)
+        code, at = escape(data, at, end)
         if code < 0:
             return -1
         to = encode(code, out, to)

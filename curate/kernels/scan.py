@@ -1,7 +1,7 @@
 """Finding bytes eight at a time in a machine word (SWAR), as in Mycroft's test for a zero byte.
 
-Which byte of the word it was is then found byte by byte, so these suit stretches that are long
-on average, such as the inside of a string.
+In a word of flags, the high bit of each byte found, the lowest flag is always right; those above it may be
+false, since a subtraction borrows from the next byte up. So the first one found is where the lowest flag is.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ _QUOTE = np.uint64(0x2222222222222222)
 _BACKSLASH = np.uint64(0x5C5C5C5C5C5C5C5C)
 _EIGHT = np.uint64(8)
 _NONE = np.uint64(0)
+_ONE = np.uint64(1)
+_TOP = np.uint64(56)
 
 
 @njit(nogil=True, cache=True)
@@ -35,10 +37,28 @@ def _zeros(word):
 
 
 @njit(nogil=True, cache=True)
+def _first(flags):
+    """Which byte the lowest flag is in: below it, all bits are set in as many bytes and in its own."""
+    below = (flags & (~flags + _ONE)) - _ONE
+    return np.int64((((below & _LOW) * _LOW) >> _TOP) - _ONE)
+
+
+@njit(nogil=True, cache=True)
+def _store(out, to, word):
+    """Write eight bytes; LLVM makes one store of it."""
+    first = np.uint64(to)
+    for i in range(8):
+        out[first + np.uint64(i)] = np.uint8(word >> (_EIGHT * np.uint64(i)))
+
+
+@njit(nogil=True, cache=True)
 def find_byte(data, at, end, byte):
     """Index of the first `byte` in data[at:end], or `end`."""
     pattern = _LOW * np.uint64(byte)
-    while at + 8 <= end and _zeros(_word(data, at) ^ pattern) == _NONE:
+    while at + 8 <= end:
+        flags = _zeros(_word(data, at) ^ pattern)
+        if flags != _NONE:
+            return at + _first(flags)
         at += 8
     while at < end and data[at] != byte:
         at += 1
@@ -52,8 +72,9 @@ def find_either(data, at, end, one, other):
     second = _LOW * np.uint64(other)
     while at + 8 <= end:
         word = _word(data, at)
-        if (_zeros(word ^ first) | _zeros(word ^ second)) != _NONE:
-            break
+        flags = _zeros(word ^ first) | _zeros(word ^ second)
+        if flags != _NONE:
+            return at + _first(flags)
         at += 8
     while at < end and data[at] != one and data[at] != other:
         at += 1
@@ -65,12 +86,32 @@ def find_special(data, at, end):
     """Index of the first quote, backslash or control character (below 0x20) in data[at:end], or `end`."""
     while at + 8 <= end:
         word = _word(data, at)
-        if (((word - _CONTROL) & ~word & _HIGH) | _zeros(word ^ _QUOTE) | _zeros(word ^ _BACKSLASH)) != _NONE:
-            break
+        flags = ((word - _CONTROL) & ~word & _HIGH) | _zeros(word ^ _QUOTE) | _zeros(word ^ _BACKSLASH)
+        if flags != _NONE:
+            return at + _first(flags)
         at += 8
     while at < end and data[at] >= 32 and data[at] != 34 and data[at] != 92:
         at += 1
     return at
+
+
+@njit(nogil=True, cache=True)
+def copy_to_backslash(data, at, end, out, to):
+    """Copy data[at:end] up to the first backslash to out[to:], which must have room for all of it: (at, to)."""
+    while at + 8 <= end:
+        word = _word(data, at)
+        _store(out, to, word)
+        flags = _zeros(word ^ _BACKSLASH)
+        if flags != _NONE:
+            count = _first(flags)
+            return at + count, to + count
+        at += 8
+        to += 8
+    while at < end and data[at] != 92:
+        out[to] = data[at]
+        at += 1
+        to += 1
+    return at, to
 
 
 @njit(nogil=True, cache=True)
@@ -79,10 +120,16 @@ def copy(data, start, end, out, to):
     length = end - start
     if length >= 64:
         out[to : to + length] = data[start:end]
-    else:
-        for i in range(length):
-            out[np.uint64(to + i)] = data[np.uint64(start + i)]
-    return to + length
+        return to + length
+    while start + 8 <= end:
+        _store(out, to, _word(data, start))
+        start += 8
+        to += 8
+    while start < end:
+        out[to] = data[start]
+        start += 1
+        to += 1
+    return to
 
 
 @njit(nogil=True, cache=True)
