@@ -256,7 +256,7 @@ def _project(
 
 
 def _orthonormal(rows: np.ndarray) -> np.ndarray:
-    """As many columns that span what the columns of a tall matrix do; the directions all but lost in rounding are zero."""
+    """As many columns that span what the columns of a tall matrix do; directions all but lost in rounding are zero."""
     squares, turn = _axes(rows, rows.shape[1])
     basis = np.zeros_like(rows)
     basis[:, : len(squares)] = rows @ (turn / np.sqrt(squares)).astype(np.float32)
