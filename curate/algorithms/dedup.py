@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.algorithms.dedup_bands import Bands
+from curate.errors import UsageError
 from curate.kernels import arrow, components, hashing, minhash, words
 
 ROW_BITS = 40
@@ -75,6 +76,8 @@ def _salts(table: pa.Table, scope: str | None) -> np.ndarray:
     if scope is None:
         return np.empty(0, dtype=np.uint64)
     values = arrow.combined(table[scope])
+    if pa.types.is_nested(values.type):
+        raise UsageError(f"--scope {scope}: that column is {values.type}; name one of single values")
     names = arrow.strings(pc.cast(values, pa.large_string()))
     salts = np.empty(len(names), dtype=np.uint64)
     hashing.hash_strings(names.offsets, names.data, np.uint64(1), salts)

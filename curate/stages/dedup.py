@@ -91,6 +91,9 @@ def needs_pairs(config: DedupConfig) -> tuple[str, ...]:
 
 
 def adds(config: DedupConfig) -> pa.Schema:
+    """dedup_of: the id of a document that stays, null for those. dedup_similarity: the Jaccard similarity to it.
+    dedup_size: a document that stays and all that name it, the same number for each of them.
+    """
     import pyarrow as pa
 
     return pa.schema(

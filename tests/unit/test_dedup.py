@@ -231,6 +231,11 @@ def test_best_of_a_column_that_has_no_order():
         deduplicated(["a", "a"], keep="best:source")
 
 
+def test_scope_of_a_column_that_holds_lists():
+    with pytest.raises(UsageError, match="--scope tags"):
+        deduplicated(["a", "a"], scope="tags", columns={"tags": pa.array([[1], [2]])})
+
+
 def test_scope():
     columns = {"source": pa.array(["x", "y", "x", None, None])}
     table = deduplicated(["same words here"] * 5, scope="source", columns=columns)
