@@ -39,8 +39,7 @@ def stages() -> dict[str, Stage]:
 
     Raises UsageError for a module of CURATE_STAGES that cannot be imported or declares no stage.
     """
-    import importlib.util  # while stages are still being written
-    found = {name: load(name) for name in ALL if importlib.util.find_spec(f"curate.stages.{name}")}
+    found = {name: load(name) for name in ALL}
     for module in filter(None, os.environ.get("CURATE_STAGES", "").split(",")):
         try:
             stage = importlib.import_module(module).STAGE
