@@ -1,4 +1,4 @@
-"""Readers of other people's files. A new format is one file with a `Format`, and its name in FORMATS.
+"""Readers of other people's files. A new format is one file with a reader, and one line in FORMATS.
 
 A file's format is told by its name, after the ending of a compression is taken off; whether it is
 compressed is told by its first bytes.
@@ -11,25 +11,32 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from curate.errors import DataError, UsageError
-from curate.formats import arrow, csv, json, jsonl, parquet, text
-from curate.formats.fields import text_only
 from curate.formats.records import Format, Settings, Source
 from curate.storage.sources import listing
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+
+def _always(settings: Settings) -> bool:
+    return True
+
+
+def _by_lines(settings: Settings) -> bool:
+    return settings.split == "lines"
+
+
 FORMATS: dict[str, Format] = {
     item.name: item
     for item in (
-        jsonl.FORMAT,
-        json.FORMAT,
-        csv.COMMAS,
-        csv.TABS,
-        parquet.FORMAT,
-        arrow.FORMAT,
-        text.TEXT,
-        text.MARKDOWN,
+        Format("jsonl", (".jsonl", ".ndjson", ".jsonlines"), "curate.formats.jsonl:read", _always),
+        Format("json", (".json",), "curate.formats.json:read"),
+        Format("csv", (".csv",), "curate.formats.csv:read_commas"),
+        Format("tsv", (".tsv", ".tab"), "curate.formats.csv:read_tabs"),
+        Format("parquet", (".parquet", ".pq"), "curate.formats.parquet:read", _always),
+        Format("arrow", (".arrow", ".feather", ".ipc", ".arrows"), "curate.formats.arrow:read"),
+        Format("text", (".txt", ".text"), "curate.formats.text:read", _by_lines, many=False),
+        Format("markdown", (".md", ".markdown"), "curate.formats.text:read", _by_lines, many=False),
     )
 }
 COMPRESSIONS = (".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz")
@@ -67,6 +74,8 @@ def texts(path: str, text_field: str = "text") -> Iterator[pa.LargeStringArray]:
     They are as they stand in the file, valid UTF-8 but not normalised, and may be empty. Raises UsageError when
     there is no such file or its format is not known, and DataError at the first record that has no text.
     """
+    from curate.formats.fields import text_only
+
     if not os.path.exists(path) and "#" in path:
         path, _, text_field = path.rpartition("#")
     fields = text_only(text_field)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from curate.formats.fields import Fields
-from curate.formats.records import Format, Piece, Reject, Settings, Source, rejected
+from curate.formats.pieces import Piece, rejected
+from curate.formats.records import Reject, Settings, Source
 from curate.formats.tables import BATCH_BYTES, piece
 from curate.formats.whole import random_access
 
@@ -53,6 +54,3 @@ def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     rows = max(1, batch.num_rows * BATCH_BYTES // max(batch.nbytes, 1))
     for start in range(0, batch.num_rows, rows):
         yield batch.slice(start, rows)
-
-
-FORMAT = Format("arrow", (".arrow", ".feather", ".ipc", ".arrows"), "row", read)

@@ -1,22 +1,26 @@
-"""Comma- and tab-separated values as RFC 4180 has them: a header, quotes doubled inside quotes, newlines between them."""
+"""Comma- and tab-separated values as RFC 4180 has them: a header, quotes doubled in quotes, newlines between them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from curate.formats import json_columns
 from curate.formats.fields import Fields
 from curate.formats.frames import Framer, Frames, Framing
-from curate.formats.records import Format, Piece, Reject, Settings, Source, rejected
+from curate.formats.pieces import Piece, rejected
+from curate.formats.records import Reject, Settings, Source
 from curate.formats.streams import opened
 from curate.kernels import arrow, csv_rows, frames
 
+_COMMAS = Framing(frames.comma_rows, after_damage="skip", counted="row")
+_TABS = Framing(frames.tab_rows, after_damage="skip", counted="row")
+
 
 class _Header:
-    """The names of the columns, and which of them are wanted; of equal names the last counts, the others go to `meta`."""
+    """The names of the columns, and which are wanted; of equal names the last counts, the others go to `meta`."""
 
     def __init__(self, names: list[str], fields: Fields) -> None:
         self.names = names
@@ -36,27 +40,31 @@ def _last(names: list[str], name: str) -> int:
     return max((column for column, found in enumerate(names) if found == name), default=-1)
 
 
-def _reader(delimiter: int, kernel: Callable) -> Callable[[Source, Fields, Settings], Iterator[Piece]]:
-    framing = Framing(kernel, after_damage="skip", counted="row")
+def read_commas(source: Source, fields: Fields, settings: Settings) -> Iterator[Piece]:
+    """The rows below the header; a position is a row's number, from 0. An empty field is null, except as text."""
+    return _read(Framer(_COMMAS, opened(source), settings.most_bytes), ord(","), fields)
 
-    def read(source: Source, fields: Fields, settings: Settings) -> Iterator[Piece]:
-        """The rows below the header; a position is the number of the row, from 0. An empty field is null, except as text."""
-        header = None
-        for item in Framer(framing, opened(source), settings.most_bytes).run():
-            if isinstance(item, Reject):
-                position = item.position - 1 if item.unit == "row" and header else item.position
-                yield rejected([item._replace(position=position)], fields)
-                continue
-            if header is None:
-                names, found = _names(item, delimiter)
-                if names is None:
-                    yield rejected([Reject(0, "byte", "header is not readable", found)], fields)
-                    return
-                header = _Header(names, fields)
-                item = item._replace(starts=item.starts[1:], ends=item.ends[1:], positions=item.positions[1:])
-            yield _parse(item._replace(positions=item.positions - 1), header, delimiter, fields)
 
-    return read
+def read_tabs(source: Source, fields: Fields, settings: Settings) -> Iterator[Piece]:
+    """The same with tabs between the fields."""
+    return _read(Framer(_TABS, opened(source), settings.most_bytes), ord("\t"), fields)
+
+
+def _read(framer: Framer, delimiter: int, fields: Fields) -> Iterator[Piece]:
+    header = None
+    for item in framer.run():
+        if isinstance(item, Reject):
+            position = item.position - 1 if item.unit == "row" and header else item.position
+            yield rejected([item._replace(position=position)], fields)
+            continue
+        if header is None:
+            names, found = _names(item, delimiter)
+            if names is None:
+                yield rejected([Reject(0, "byte", "header is not readable", found)], fields)
+                return
+            header = _Header(names, fields)
+            item = item._replace(starts=item.starts[1:], ends=item.ends[1:], positions=item.positions[1:])
+        yield _parse(item._replace(positions=item.positions - 1), header, delimiter, fields)
 
 
 def _names(item: Frames, delimiter: int) -> tuple[list[str] | None, str]:
@@ -104,7 +112,3 @@ def _parse(item: Frames, header: _Header, delimiter: int, fields: Fields) -> Pie
         csv_rows.OPEN_QUOTE: "a quote is never closed",
     }
     return json_columns.piece(out, item.positions, item.unit, fields, bad, "bad row")
-
-
-COMMAS = Format("csv", (".csv",), "row", _reader(44, frames.comma_rows))
-TABS = Format("tsv", (".tsv", ".tab"), "row", _reader(9, frames.tab_rows))

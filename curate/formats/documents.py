@@ -9,8 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.formats import format_of
 from curate.formats.fields import Fields
-from curate.formats.records import Format, Piece, Reject, Settings, Source
+from curate.formats.pieces import Piece, rejected
+from curate.formats.records import Format, Reject, Settings, Source
 from curate.storage.schema import REJECTS
 
 BATCH_BYTES = 16 << 20
@@ -84,16 +86,12 @@ _MOST_REJECTS = 100_000
 
 
 def _pieces(item: dict, reading: Reading) -> Iterator[Piece]:
-    from curate.formats import format_of
-
     source = Source(item["path"], item["start"], item["end"])
     return format_of(item["relative"], reading.format).read(source, reading.fields, reading.settings)
 
 
 def _located(piece: Piece, relative: str, number: int, reading: Reading) -> pa.Table:
     """The columns of a piece, with ids and sources where no field gave them."""
-    from curate.formats import format_of
-
     rows = len(piece.positions)
     file_format = format_of(relative, reading.format)
     columns = {column.name: array for column, array in zip(reading.fields.columns, piece.columns)}
@@ -131,8 +129,6 @@ def _batch(
 
 def empty(reading: Reading) -> pa.Table:
     """The columns of a batch without rows."""
-    from curate.formats.records import rejected
-
     piece = rejected([], reading.fields)
     return _located(piece, "none.jsonl", 0, reading)
 

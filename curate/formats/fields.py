@@ -44,7 +44,9 @@ class Column:
         found = [[name.strip() for name in part.split("+")] for part in self.fields.split(",")]
         for names in found:
             if "" in names:
-                raise UsageError(f"fields of {self.name} '{self.fields}': a name is empty; write them as text,question+answer")
+                raise UsageError(
+                    f"fields of {self.name} '{self.fields}': a name is empty; write them as text,question+answer"
+                )
             if len(set(names)) < len(names):
                 raise UsageError(f"fields of {self.name} '{self.fields}': a name is joined to itself; name each once")
         return found
@@ -68,7 +70,9 @@ class Fields:
         paths = [(slot, 0, [name]) for slot, name in enumerate(self.names)]
         paths += [(slot, 1, name.split(".")) for slot, name in enumerate(self.names) if "." in name]
         if len(paths) > MOST_PATHS:
-            raise UsageError(f"{len(paths)} fields are named, a name with dots counting twice; at most {MOST_PATHS} can be")
+            raise UsageError(
+                f"{len(paths)} fields are named, a name with dots counting twice; at most {MOST_PATHS} can be"
+            )
         parts = [part.encode() for _, _, way in paths for part in way]
         alternatives = [column.alternatives for column in self.columns]
         return kernels.Wanted(
@@ -79,7 +83,9 @@ class Fields:
             rank=np.array([rank for _, rank, _ in paths], dtype=np.int64),
             alternative_first=_offsets(len(found) for found in alternatives),
             part_first=_offsets(len(names) for found in alternatives for names in found),
-            part_slot=np.array([self.names.index(n) for found in alternatives for ns in found for n in ns], dtype=np.int64),
+            part_slot=np.array(
+                [self.names.index(n) for found in alternatives for ns in found for n in ns], dtype=np.int64
+            ),
             types=np.array([TYPES[column.type][0] for column in self.columns], dtype=np.int64),
             id_column=1 if self.given_id else -1,
         )

@@ -132,7 +132,9 @@ class Framer:
             yield Frames(self._window, starts, ends, positions, self.unit)
 
     def _too_long(self, position: int, size: int) -> Reject:
-        return Reject(position, self.unit, "document too long", f"{size} bytes, more than --max-document-bytes {self._most}")
+        return Reject(
+            position, self.unit, "document too long", f"{size} bytes, more than --max-document-bytes {self._most}"
+        )
 
     def _cut_short(self, position: int) -> Reject:
         return Reject(position, self.unit, CUT_SHORT, "the stream is damaged there")

@@ -11,7 +11,8 @@ import numpy as np
 from curate.formats import json_columns, jsonl
 from curate.formats.fields import Fields, text_only
 from curate.formats.frames import Framer, Framing
-from curate.formats.records import Format, Piece, Reject, Settings, Source, rejected
+from curate.formats.pieces import Piece, rejected
+from curate.formats.records import Reject, Settings, Source
 from curate.formats.streams import Damage, Opened, opened
 from curate.kernels import frames, json_records
 
@@ -54,6 +55,3 @@ def _is_object(line: bytes) -> bool:
     fields = text_only("text")
     data = np.frombuffer(line, dtype=np.uint8).copy()
     return bool(json_records.valid_object(data, 0, len(data), fields.wanted, fields.slots(), json_columns.stack()))
-
-
-FORMAT = Format("json", (".json",), "member", read)

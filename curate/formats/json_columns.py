@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from curate.formats.fields import Fields, typed
 from curate.formats.frames import Frames
-from curate.formats.records import Piece, Reject
+from curate.formats.pieces import Piece
+from curate.formats.records import Reject
 from curate.kernels import arrow, columns, fields, json_records, json_strings, normalise
 
 INVALID_UTF8 = 20
@@ -79,7 +80,7 @@ def parse(frames: Frames, wanted: Fields) -> Piece:
 def piece(
     out: fields.Columns, positions: np.ndarray, unit: str, wanted: Fields, invalid: dict[int, str], reason: str
 ) -> Piece:
-    """Columns that a kernel has written, less the records that are none; `invalid` words (of a number) what breaks the grammar."""
+    """Columns that a kernel has written, less the records that are none; `invalid` words what breaks the grammar."""
     good = out.status == 0
     keep = None if good.all() else pa.array(good)
     arrays = []

@@ -1,4 +1,4 @@
-"""Arrow arrays as JSON, exactly: integers, decimals and floats to the last digit, times in ISO 8601, bytes in Base64."""
+"""Arrow arrays as JSON, exactly: numbers to the last digit, times in ISO 8601, bytes in Base64."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def list_items(array: pa.Array) -> tuple[np.ndarray, pa.Array] | None:
 
 
 def objects(names: Sequence[str], columns: Sequence[pa.Array], valid: np.ndarray, taken: Taken) -> pa.Array:
-    """Rows as JSON objects, `null` where not `valid`; a field is left out in the rows that `taken` has true for its path."""
+    """Rows as JSON objects, `null` where not `valid`; a field is left out where `taken` is true for its path."""
     rows = len(valid)
     present = np.ones((len(names), rows), dtype=np.bool_)
     written = []
@@ -93,7 +93,9 @@ def objects(names: Sequence[str], columns: Sequence[pa.Array], valid: np.ndarray
         written.append(values(column, within))
         if (name,) in taken:
             present[number] = ~taken[(name,)]
-    keys = arrow.strings(pa.array([json.dumps(name, ensure_ascii=False) + ":" for name in names], type=pa.large_string()))
+    keys = arrow.strings(
+        pa.array([json.dumps(name, ensure_ascii=False) + ":" for name in names], type=pa.large_string())
+    )
     texts = arrow.strings(pa.concat_arrays(written) if written else pa.array([], type=pa.large_string()))
     size = int(texts.offsets[-1] - texts.offsets[0]) + rows * (len(keys.data) + len(names) + 4)
     offsets, out = np.empty(rows + 1, dtype=np.int64), np.empty(size, dtype=np.uint8)

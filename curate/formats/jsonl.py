@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from curate.formats import json_columns
 from curate.formats.fields import Fields
 from curate.formats.frames import Framer, Framing
-from curate.formats.records import Format, Piece, Reject, Settings, Source, rejected
+from curate.formats.pieces import Piece, rejected
+from curate.formats.records import Reject, Settings, Source
 from curate.formats.streams import opened
 from curate.kernels import frames
 
@@ -23,6 +24,3 @@ def pieces(framer: Framer, fields: Fields) -> Iterator[Piece]:
     """Parse the records of a framer, and gather what is none."""
     for item in framer.run():
         yield rejected([item], fields) if isinstance(item, Reject) else json_columns.parse(item, fields)
-
-
-FORMAT = Format("jsonl", (".jsonl", ".ndjson", ".jsonlines"), "byte", read, cuts=lambda settings: True)

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.formats.fields import Fields
-from curate.formats.records import Format, Piece, Reject, Settings, Source, rejected
+from curate.formats.pieces import Piece, rejected
+from curate.formats.records import Reject, Settings, Source
 from curate.formats.tables import BATCH_BYTES, piece
 from curate.formats.whole import random_access
 
@@ -16,7 +17,7 @@ _MOST_ROWS = 1 << 16
 
 
 def read(source: Source, fields: Fields, settings: Settings) -> Iterator[Piece]:
-    """The rows of the row groups whose middle lies in the source's range; a position is the number of the row in the file."""
+    """The rows of the row groups whose middle lies in the source's range; a position is a row's number in the file."""
     with random_access(source) as file:
         if isinstance(file, list):
             yield rejected([] if source.start else file, fields)
@@ -55,6 +56,3 @@ def _group(opened: pq.ParquetFile, group: int, row: int, fields: Fields, setting
     except (pa.ArrowException, OSError) as problem:
         detail = f"row group {group}: rows {row} to {end - 1} are lost: {problem}"
         yield rejected([Reject(row, "row", "damaged Parquet row group", detail)], fields)
-
-
-FORMAT = Format("parquet", (".parquet", ".pq"), "row", read, cuts=lambda settings: True)

@@ -212,7 +212,7 @@ _CODECS = (
 
 @dataclass(frozen=True)
 class Opened:
-    """blocks: what can be read, and what cannot. begin: the place of the first byte. stop: where records must begin before."""
+    """blocks: what can be read, and what cannot. begin: the place of the first byte. stop: the end of the range."""
 
     blocks: Iterator[bytes | Damage]
     begin: int = 0
@@ -226,7 +226,7 @@ def opened(source: Source) -> Opened:
     opened is damage at byte 0.
     """
     try:
-        file = open(source.path, "rb")
+        file = open(source.path, "rb")  # noqa: SIM115 (the blocks close it)
     except OSError as problem:
         return Opened(iter([Damage(0, "unreadable file", str(problem.strerror))]))
     head = _Input(file).peek(10)

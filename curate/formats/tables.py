@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 
 from curate.formats import json_values
 from curate.formats.fields import TYPES, Column, Fields, typed
-from curate.formats.records import Piece, Reject
+from curate.formats.pieces import Piece
+from curate.formats.records import Reject
 from curate.kernels import arrow, normalise
 from curate.kernels import fields as kernels
 
@@ -56,7 +57,9 @@ class _Slots:
         for names in column.alternatives:
             if any(name not in self._texts for name in names):
                 continue
-            joined = pc.binary_join_element_wise(*(self._texts[name] for name in names), pa.scalar("\n\n", pa.large_string()))
+            joined = pc.binary_join_element_wise(
+                *(self._texts[name] for name in names), pa.scalar("\n\n", pa.large_string())
+            )
             taken.append((arrow.validity(joined) & ~arrow.validity(chosen), names))
             chosen = pc.coalesce(chosen, joined)
         return chosen, taken
@@ -112,7 +115,9 @@ def piece(batch: pa.RecordBatch, first_row: int, fields: Fields, most_bytes: int
     return Piece(positions, "row", columns, meta, rejects, unfit)
 
 
-def _column(column: Column, slots: _Slots, fields: Fields, reasons: np.ndarray, most_bytes: int) -> tuple[pa.Array, int]:
+def _column(
+    column: Column, slots: _Slots, fields: Fields, reasons: np.ndarray, most_bytes: int
+) -> tuple[pa.Array, int]:
     """One column, and how many values were not of its type. Rows that are no documents get a reason."""
     chosen, alternatives = slots.choose(column)
     valid = arrow.validity(chosen)

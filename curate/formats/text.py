@@ -10,7 +10,8 @@ import pyarrow as pa
 from curate.formats import json_columns
 from curate.formats.fields import TYPES, Fields
 from curate.formats.frames import CUT_SHORT, Framer, Frames, Framing
-from curate.formats.records import Format, Piece, Reject, Settings, Source, rejected
+from curate.formats.pieces import Piece, rejected
+from curate.formats.records import Reject, Settings, Source
 from curate.formats.streams import Damage, opened
 from curate.kernels import arrow, frames, scan
 
@@ -70,11 +71,3 @@ def _whole(source: Source, fields: Fields, settings: Settings) -> Piece:
     if not json_columns.valid_records(Frames(data, zero, bounds[1:], zero, "byte"))[0]:
         return rejected([Reject(0, "byte", "invalid UTF-8", "")], fields)
     return _piece(zero, arrow.string_array(bounds, data), [], fields)
-
-
-def _cuts(settings: Settings) -> bool:
-    return settings.split == "lines"
-
-
-TEXT = Format("text", (".txt", ".text"), "byte", read, _cuts, many=False)
-MARKDOWN = Format("markdown", (".md", ".markdown"), "byte", read, _cuts, many=False)

@@ -32,7 +32,7 @@ def _unquote(data, at, end, out, to):
 
 @njit(nogil=True, cache=True)
 def write_string(data, at, end, style, out, to):
-    """Write the value of a string: in quotes of JSON, or of CSV or none. Gives the place after it, or -1 for half a surrogate pair."""
+    """Write the value of a string in JSON's quotes, or CSV's or none; the place after it, or -1 for half a pair."""
     if style == JSON:
         return unescape(data, at + 1, end - 1, out, to)
     if at < end and data[at] == 34:

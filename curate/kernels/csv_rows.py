@@ -102,8 +102,8 @@ def parse(data, starts, ends, delimiter, columns, column_of, slot_of, nullable, 
 
     columns: the names of the columns as JSON with their colons (a `Strings`). column_of (slots,) is the column
     of each slot or -1, slot_of (columns,) the reverse; nullable (slots,) says where an empty field is a null.
-    bounds: int64 (columns, 2), scratch: uint8 as long as the longest row, both for use inside. out: as in `json_records.parse`;
-    where out.status is WRONG_COUNT, out.where is the number of fields found.
+    bounds: int64 (columns, 2), scratch: uint8 as long as the longest row, both for use inside.
+    out: as in `json_records.parse`; where out.status is WRONG_COUNT, out.where is the number of fields found.
     """
     for i in range(len(starts)):
         to = out.meta_offsets[i]

@@ -95,9 +95,8 @@ def choose(wanted, kinds, column):
             found = kinds[wanted.part_slot[part]]
             if found == NULL:
                 best = NULL
-            if found == NULL or found == MISSING:
-                there = False
-            elif kind == STRING:
+            there = there and found > NULL
+            if kind == STRING and found > NULL:
                 kind = found
         if there:
             return alternative, kind
@@ -156,10 +155,10 @@ def is_int64(data, at, end):
 def _is_word(data, at, end, word):
     if end - at != len(word):
         return False
+    same = True
     for i in range(len(word)):
-        if data[at + i] | 32 != word[i]:
-            return False
-    return True
+        same &= data[at + i] | 32 == word[i]
+    return same
 
 
 _TRUE = np.frombuffer(b"true", dtype=np.uint8)
@@ -169,7 +168,7 @@ _FALSE = np.frombuffer(b"false", dtype=np.uint8)
 @njit(nogil=True, cache=True)
 def fits(column_type, data, at, end):
     """Whether the text data[at:end] is a value of a column's type."""
-    if column_type == TEXT or column_type == ANY_STRING:
+    if column_type <= ANY_STRING:
         return True
     if column_type == INT64:
         return is_int64(data, at, end)
@@ -292,7 +291,7 @@ def _zone(data, at, end):
 
 @njit(nogil=True, cache=True)
 def _epoch(data, at, end):
-    """Nine digits and more, a sign and a fraction: seconds, or by their size milli-, micro- or nanoseconds since 1970."""
+    """Nine digits and more, a sign, a fraction: seconds since 1970 or, by their size, milli-, micro- or nanoseconds."""
     negative = at < end and data[at] == 45
     at += negative
     stop = _after_digits(data, at, end)

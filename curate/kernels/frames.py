@@ -31,10 +31,9 @@ _MODE = 3
 
 @njit(nogil=True, cache=True)
 def _is_blank(data, start, end):
-    for i in range(start, end):
-        if data[i] != 32 and data[i] != 9 and data[i] != 13:
-            return False
-    return True
+    while start < end and (data[start] == 32 or data[start] == 9 or data[start] == 13):
+        start += 1
+    return start >= end
 
 
 @njit(nogil=True, cache=True)

@@ -349,7 +349,7 @@ def _after_taken(data, value, end, paths, wanted, slots):
 
 @njit(nogil=True, cache=True)
 def _paths_to(taken, wanted, slots):
-    """The bit set of paths by which the slots taken were found; a nested field behind a literal name with dots was not."""
+    """The paths by which the slots taken were found; a nested field behind a literal name with dots was not."""
     paths = _NO_PATH
     for path in range(len(wanted.slot)):
         slot = wanted.slot[path]

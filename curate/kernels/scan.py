@@ -117,10 +117,6 @@ def copy_to_backslash(data, at, end, out, to):
 @njit(nogil=True, cache=True)
 def copy(data, start, end, out, to):
     """Copy data[start:end] to out[to:]; gives the place after it."""
-    length = end - start
-    if length >= 64:
-        out[to : to + length] = data[start:end]
-        return to + length
     while start + 8 <= end:
         _store(out, to, _word(data, start))
         start += 8

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from curate.formats.documents import Batch, Reading
+    from curate.formats.records import Settings
 
 EXPANSION = 4  # text bytes for a byte of a compressed file
 FILE_BYTES = 4096  # what a file costs beside its text, so that many tiny ones are spread too
@@ -61,8 +62,8 @@ class IngestConfig(StageConfig):
     )
     column: list[str] = Field(
         [],
-        description="A field to lift into a column of its own, as NAME=FIELD:TYPE; the types are string, int64, float64, "
-        "bool and timestamp. A value that is not of the type stays in `meta`.",
+        description="A field to lift into a column of its own, as NAME=FIELD:TYPE; the types are string, int64, "
+        "float64, bool and timestamp. A value that is not of the type stays in `meta`.",
     )
     format: Literal["jsonl", "json", "csv", "tsv", "parquet", "arrow", "text", "markdown"] | None = Field(
         None, description="The format of every file; without it each file's name tells it."
@@ -128,7 +129,6 @@ def reading(config: IngestConfig) -> Reading:
     """The options as the readers take them."""
     from curate.formats.documents import Reading
     from curate.formats.fields import Column, Fields
-    from curate.formats.records import Settings
 
     columns = [Column("text", config.text_field, "text")]
     if config.id_field is not None:
@@ -137,13 +137,15 @@ def reading(config: IngestConfig) -> Reading:
         columns.append(Column("source", config.source_field, "string"))
     columns += [Column("url", config.url_field, "string"), Column("date", config.date_field, "timestamp")]
     columns += [Column(*lifted(item)) for item in config.column]
+    fields = Fields(tuple(columns), config.id_field is not None)
+    return Reading(fields, _settings(config), config.format, config.source)
+
+
+def _settings(config: IngestConfig) -> Settings:
+    from curate.formats.records import Settings
+
     split = "paragraphs" if config.split_paragraphs else "lines" if config.split_lines else "none"
-    return Reading(
-        Fields(tuple(columns), config.id_field is not None),
-        Settings(config.max_document_bytes, split),
-        config.format,
-        config.source,
-    )
+    return Settings(config.max_document_bytes, split)
 
 
 # --- slices --------------------------------------------------------------------------------------------
@@ -174,7 +176,7 @@ def _parts(file: SourceFile, config: IngestConfig, shard_bytes: int) -> Iterator
     packed = unpacked_name(file.relative) != file.relative
     size = file.size * (EXPANSION if packed or file_format.name == "parquet" else 1)
     count = 1
-    if file_format.cuts(reading(config).settings) and not packed:
+    if file_format.cuts(_settings(config)) and not packed:
         count = max(1, -(-size // shard_bytes))
     for i in range(count):
         start = file.size * i // count

@@ -11,7 +11,9 @@ from curate.formats.fields import Column, Fields
 from curate.formats.frames import Frames
 from tests.naive import records as naive
 
-ALL = Fields((Column("text", "text,question+answer", "text"), Column("name", "meta.name", "string"), Column("n", "n", "int64")))
+ALL = Fields(
+    (Column("text", "text,question+answer", "text"), Column("name", "meta.name", "string"), Column("n", "n", "int64"))
+)
 
 SCALARS = st.one_of(
     st.none(),
@@ -60,7 +62,10 @@ def nearly_json(draw) -> bytes:
     data = text.encode("utf-8", "surrogatepass")
     for _ in range(draw(st.integers(0, 2))):
         at = draw(st.integers(0, len(data)))
-        put = draw(st.sampled_from(list('{}[]",:\\u-+.eE0189 \n\t\rtfn\x00\x1f\x7f')) | st.sampled_from(["\\u", "\\ud8", "NaN"]))
+        put = draw(
+            st.sampled_from(list('{}[]",:\\u-+.eE0189 \n\t\rtfn\x00\x1f\x7f'))
+            | st.sampled_from(["\\u", "\\ud8", "NaN"])
+        )
         data = data[:at] + draw(st.sampled_from([b"", put.encode()])) + data[at + draw(st.integers(0, 2)) :]
     return data
 
@@ -70,7 +75,9 @@ def nearly_json(draw) -> bytes:
 @example([b"1.", b"01", b"-", b"-0", b"1e", b"1e+", b"1e5", b"1E-05", b".5", b"+1", b"0x1", b"1_0", b"2.5.1", b"--1"])
 @example([b"NaN", b"Infinity", b"-Infinity", b"nul", b"nulls", b"true false", b"tru", b"True"])
 @example([b'"\\u12"', b'"\\u123g"', b'"\\x"', b'"\\"', b'"', b'"a\tb"', b'"\\ud800"', b'"\\uD83D\\uDE00"', b'"\x7f"'])
-@example([b"[1,]", b"[,1]", b"[1 2]", b"[", b"]", b"{,}", b'{"a":1,}', b'{"a"}', b'{"a" 1}', b"{1:2}", b"[}", b'{"a":1]'])
+@example(
+    [b"[1,]", b"[,1]", b"[1 2]", b"[", b"]", b"{,}", b'{"a":1,}', b'{"a"}', b'{"a" 1}', b"{1:2}", b"[}", b'{"a":1]']
+)
 def test_json_is_accepted_exactly_where_python_does(values):
     for value in values:
         valid = loads(value)
@@ -130,7 +137,10 @@ def test_of_equal_names_the_last_wins_and_none_is_left():
 
 
 def test_a_name_with_a_dot_comes_before_a_path_whatever_their_order():
-    for line in ('{"text":"t","meta":{"name":"in"},"meta.name":"out"}', '{"text":"t","meta.name":"out","meta":{"name":"in"}}'):
+    for line in (
+        '{"text":"t","meta":{"name":"in"},"meta.name":"out"}',
+        '{"text":"t","meta.name":"out","meta":{"name":"in"}}',
+    ):
         assert one(line) == (["t", "out", None], '{"meta":{"name":"in"}}')
 
 
@@ -139,13 +149,18 @@ def test_names_are_compared_unescaped():
 
 
 def test_numbers_and_escapes_stay_as_they_are_written():
-    _, meta = one('{"text":"t", "a": [1.0, 1e400, -0, 123456789012345678901234567890], "b": "\\u00e9\\/", "c": {}, "d": []}')
+    _, meta = one(
+        '{"text":"t", "a": [1.0, 1e400, -0, 123456789012345678901234567890], "b": "\\u00e9\\/", "c": {}, "d": []}'
+    )
     assert meta == '{"a":[1.0,1e400,-0,123456789012345678901234567890],"b":"\\u00e9\\/","c":{},"d":[]}'
 
 
 def test_a_field_may_be_wanted_as_a_whole_and_in_part():
     fields = Fields((Column("text", "a.b.c", "text"), Column("x", "a.b", "string"), Column("y", "a.d", "bool")))
-    assert one('{"a": {"b": {"c": "t", "e": 1}, "d": true}, "f": null}', fields) == (["t", None, True], '{"a":{"b":{"e":1}},"f":null}')
+    assert one('{"a": {"b": {"c": "t", "e": 1}, "d": true}, "f": null}', fields) == (
+        ["t", None, True],
+        '{"a":{"b":{"e":1}},"f":null}',
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,14 +188,22 @@ def test_why_a_record_is_none(line, reason, detail):
 
 def test_an_id_must_be_there():
     fields = Fields((Column("text", "text", "text"), Column("id", "id", "string")), given_id=True)
-    lines = ['{"text":"a","id":7}', '{"text":"b","id":{}}', '{"text":"c"}', '{"text":"d","id":null}', '{"text":"e","id":"\\ud800"}']
+    lines = [
+        '{"text":"a","id":7}',
+        '{"text":"b","id":{}}',
+        '{"text":"c"}',
+        '{"text":"d","id":null}',
+        '{"text":"e","id":"\\ud800"}',
+    ]
     piece = parse([line.encode() for line in lines], fields)
     assert piece.columns[1].to_pylist() == ["7"]
     assert [r.reason for r in piece.rejects] == ["id is an object", "id is missing", "id is null", "id is not Unicode"]
 
 
 def test_values_of_another_type_are_counted_and_kept():
-    piece = parse([b'{"text":"t","n":1.5}', b'{"text":"t","n":"12"}', b'{"text":"t","n":null}', b'{"text":"t","n":[1]}'])
+    piece = parse(
+        [b'{"text":"t","n":1.5}', b'{"text":"t","n":"12"}', b'{"text":"t","n":null}', b'{"text":"t","n":[1]}']
+    )
     assert piece.columns[2].to_pylist() == [None, 12, None, None]
     assert piece.meta.to_pylist() == ['{"n":1.5}', "{}", '{"n":null}', '{"n":[1]}']
     assert piece.unfit == {"n": 2}

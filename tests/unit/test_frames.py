@@ -1,4 +1,5 @@
 import io
+import itertools
 import json
 import re
 
@@ -37,7 +38,7 @@ def small_windows():
 
 def blocks(data: bytes, cuts: list[int]) -> list[bytes]:
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
-    return [data[a:b] for a, b in zip(places, places[1:])]
+    return [data[a:b] for a, b in itertools.pairwise(places)]
 
 
 def run(framing: Framing, items: list, most: int = 1 << 30, begin: int = 0, stop: int | None = None):
@@ -77,9 +78,7 @@ def test_paragraphs(text, cuts):
 
 
 @SETTINGS
-@given(
-    st.lists(st.lists(st.text('a",\r\n é', max_size=9), min_size=1, max_size=4), max_size=8), CUTS, st.booleans()
-)
+@given(st.lists(st.lists(st.text('a",\r\n é', max_size=9), min_size=1, max_size=4), max_size=8), CUTS, st.booleans())
 def test_rows(rows, cuts, ends_with_newline):
     import csv
 
@@ -91,10 +90,19 @@ def test_rows(rows, cuts, ends_with_newline):
 
 
 @SETTINGS
-@given(st.lists(st.recursive(st.text(max_size=9) | st.integers(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)), max_size=6), CUTS, st.sampled_from([None, 1]))
+@given(
+    st.lists(
+        st.recursive(st.text(max_size=9) | st.integers(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)),
+        max_size=6,
+    ),
+    CUTS,
+    st.sampled_from([None, 1]),
+)
 def test_elements(values, cuts, indent):
     data = json.dumps(values, indent=indent, ensure_ascii=False).encode("utf-8", "surrogatepass")
-    assert [json.loads(item.decode("utf-8", "surrogatepass")) for item in of(ELEMENTS, b" " + data + b"\n", cuts)] == values
+    assert [
+        json.loads(item.decode("utf-8", "surrogatepass")) for item in of(ELEMENTS, b" " + data + b"\n", cuts)
+    ] == values
     objects = [{"v": value} for value in values]
     data = "\n ".join(json.dumps(value, indent=indent) for value in objects).encode()
     assert [json.loads(item) for item in of(SEQUENCE, data, cuts)] == objects
@@ -149,7 +157,7 @@ def test_ranges_share_a_file_without_gap_or_overlap(lines, bounds):
     data = "\n".join(lines).encode()
     bounds = [0, *sorted({min(b, len(data)) for b in bounds} - {0}), None]
     found = []
-    for start, stop in zip(bounds, bounds[1:]):
+    for start, stop in itertools.pairwise(bounds):
         begin = 0 if start == 0 else len(data) if (cut := data.find(b"\n", start - 1)) < 0 else cut + 1
         found += run(LINES, blocks(data[begin:], list(range(0, 150, 7))), begin=begin, stop=stop)[0]
     assert found == run(LINES, [data])[0]

@@ -106,9 +106,20 @@ def test_text_is_normalised_and_counted(tmp_path):
 
 def test_nothing_bad_is_lost(tmp_path):
     good = {"text": "good"}
-    lines = [json.dumps(good).encode(), b'{"text": "\xff"}', b'{"text": "cut', b'{"text": null}', b"{}", b'{"text": 5}', b"[]"]
+    lines = [
+        json.dumps(good).encode(),
+        b'{"text": "\xff"}',
+        b'{"text": "cut',
+        b'{"text": null}',
+        b"{}",
+        b'{"text": 5}',
+        b"[]",
+    ]
     packed = zstandard.compress(b"\n".join([json.dumps(good).encode()] * 9))
-    write(tmp_path, {"a.jsonl": b"\n".join([*lines, lines[0]]), "b.jsonl.zst": packed[:-4], "c.txt": b"", "d.parquet": b"x"})
+    write(
+        tmp_path,
+        {"a.jsonl": b"\n".join([*lines, lines[0]]), "b.jsonl.zst": packed[:-4], "c.txt": b"", "d.parquet": b"x"},
+    )
     table, rejects, removed, _ = run(tmp_path, config())
     assert table["id"].to_pylist()[:2] == ["a.jsonl#0", f"a.jsonl#{sum(map(len, lines)) + len(lines)}"]
     assert removed == {}
@@ -145,7 +156,12 @@ def test_given_ids_are_unique(tmp_path):
             "a.jsonl": [{"id": 1, "text": "a"}, {"id": "x", "text": None}, {"id": "1", "text": "b"}],
             "b.csv": "id,text\nx,c\ny,d\nx,e\n",
             "c.txt": "no id",
-            "d.jsonl": [{"id": "y", "text": "f"}, {"id": "c.txt", "text": "g"}, {"text": "h"}, {"id": "z", "text": "i"}],
+            "d.jsonl": [
+                {"id": "y", "text": "f"},
+                {"id": "c.txt", "text": "g"},
+                {"text": "h"},
+                {"id": "z", "text": "i"},
+            ],
         },
     )
     for shard_bytes in (1, 5000, 1 << 27):
@@ -167,7 +183,10 @@ def test_given_ids_are_unique(tmp_path):
 
 
 def test_lifted_columns(tmp_path):
-    records = [{"text": "a", "m": {"year": 2020, "ok": True}, "score": "0.1"}, {"text": "b", "m": {"year": "x"}, "date": "?"}]
+    records = [
+        {"text": "a", "m": {"year": 2020, "ok": True}, "score": "0.1"},
+        {"text": "b", "m": {"year": "x"}, "date": "?"},
+    ]
     write(tmp_path, {"a.jsonl": records})
     lifted = ["year=m.year:int64", "ok=m.ok:bool", "score=score:float64"]
     table, _, _, counts = run(tmp_path, config(column=lifted))
@@ -227,7 +246,10 @@ def test_slices():
         [("a.jsonl", 83_333, 166_666)],
         [("a.jsonl", 166_666, None)],
     ]
-    assert of([file("a.jsonl.gz", 250_000), file("b.csv", 250_000)]) == [[("a.jsonl.gz", 0, None)], [("b.csv", 0, None)]]
+    assert of([file("a.jsonl.gz", 250_000), file("b.csv", 250_000)]) == [
+        [("a.jsonl.gz", 0, None)],
+        [("b.csv", 0, None)],
+    ]
     assert len(of([file("a.parquet", 250_000)])) == 10
     assert len(of([file(f"{i:04}.txt", 10) for i in range(100)])) == 5
     assert len(of([file("a.txt", 250_000)])) == 1

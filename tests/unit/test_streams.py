@@ -39,7 +39,11 @@ def test_members_one_after_another(tmp_path, name):
 
 @PACKED
 def test_padding_and_what_zstd_may_skip(tmp_path, name):
-    between = {"gzip": bytes(9), "xz": bytes(8), "zstd": b"\x53\x2a\x4d\x18" + (70000).to_bytes(4, "little") + bytes(70000)}
+    between = {
+        "gzip": bytes(9),
+        "xz": bytes(8),
+        "zstd": b"\x53\x2a\x4d\x18" + (70000).to_bytes(4, "little") + bytes(70000),
+    }
     pack, gap = PACKERS[name], between.get(name, b"")
     assert read(tmp_path, pack(b"one") + gap + pack(b"two") + gap) == (b"onetwo", [])
 
@@ -112,7 +116,9 @@ def test_a_packed_file_is_read_whole_from_its_first_byte(tmp_path):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    assert list(opened(Source(str(tmp_path / "no"))).blocks) == [Damage(0, "unreadable file", "No such file or directory")]
+    assert list(opened(Source(str(tmp_path / "no"))).blocks) == [
+        Damage(0, "unreadable file", "No such file or directory")
+    ]
 
 
 def test_pieces_stay_small_however_well_a_file_is_packed(tmp_path):
