@@ -63,12 +63,16 @@ def _sums(table: pa.Table) -> pa.Table:
     clusters = arrow.numbers(table["cluster"])
     documents = np.bincount(clusters)
     there = np.flatnonzero(documents)
+
+    def total(name: str) -> np.ndarray:
+        return np.bincount(clusters, weights=arrow.numbers(table[name]))[there]
+
     return pa.table(
         {
             "cluster": there.astype(np.int32),
             "documents": documents[there],
-            "bytes": np.bincount(clusters, weights=arrow.numbers(table["bytes"]))[there].astype(np.int64),
-            "distance": np.bincount(clusters, weights=arrow.numbers(table["cluster_distance"]))[there],
+            "bytes": total("bytes").astype(np.int64),
+            "distance": total("cluster_distance").astype(np.float64),
         }
     )
 

@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.kernels import arrow
+from curate.kernels import arrow, sparse
 from curate.kernels import embed as kernels
 
 WORDS = 32_768
@@ -205,7 +205,7 @@ def _weights(
     places = (ends[:words] - lengths)[:, None] + np.arange(kernels.PIECES)
     columns[places[inside]] = words + pieces[inside]
     found = np.empty(words + BUCKETS, dtype=np.int32)
-    kernels.count_documents(counts.ends, counts.columns, ends, columns, found)
+    sparse.count_documents(counts.ends, counts.columns, ends, columns, found)
     found[:words] = documents
     rarity = np.log((sampled + 1) / np.maximum(found, 1)) ** _EXPONENT * (found > 0)
     rarity[words:] *= _PIECE_SHARE
@@ -219,7 +219,7 @@ def _project(
     documents = len(counts.ends)
     table, centre = np.zeros((features, dimensions), dtype=np.float32), np.zeros(dimensions, dtype=np.float32)
     lengths = np.empty(documents, dtype=np.float32)
-    kernels.product_lengths(*counts, *weights, features, lengths)
+    sparse.product_lengths(*counts, *weights, features, lengths)
     if not lengths.any():
         return table, centre, 0.0
     scales = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
@@ -229,16 +229,16 @@ def _project(
     rows = np.empty((documents, width), dtype=np.float32)
 
     def forward(vectors: np.ndarray) -> np.ndarray:
-        kernels.multiply(*weights, vectors, inner)
-        kernels.multiply(*counts, inner, rows)
+        sparse.multiply(*weights, vectors, inner)
+        sparse.multiply(*counts, inner, rows)
         return rows
 
     def backward(vectors: np.ndarray) -> np.ndarray:
-        kernels.multiply_transposed(*counts, vectors, inner)
-        kernels.multiply_transposed(*weights, inner, wide)
+        sparse.multiply_transposed(*counts, vectors, inner)
+        sparse.multiply_transposed(*weights, inner, wide)
         return wide
 
-    kernels.draw_signs(np.uint64(seed), wide)
+    sparse.draw_signs(np.uint64(seed), wide)
     basis = _orthonormal(forward(wide))
     for _ in range(_ROUNDS):
         basis = _orthonormal(forward(backward(basis)))
@@ -248,7 +248,7 @@ def _project(
     sign = np.sign(sample[np.abs(sample).argmax(axis=0), np.arange(kept)])
     right = wide @ (turn * sign / strengths).astype(np.float32)
     product = np.empty_like(right)
-    kernels.multiply(*weights, right, product)
+    sparse.multiply(*weights, right, product)
     table[:, :kept] = product
     sample *= sign / np.maximum(np.linalg.norm(sample, axis=1, keepdims=True), 1e-30)
     centre[:kept] = sample.sum(axis=0) / (documents + _PRIOR_DOCUMENTS)

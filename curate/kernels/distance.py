@@ -19,10 +19,10 @@ _LEAST = np.float32(-np.inf)
 def packed(centroids: np.ndarray) -> np.ndarray:
     """Centroids (k, d) in blocks for `nearest`: float32 (blocks, padded(d), WIDTH), filled up with zeros."""
     clusters, dimensions = centroids.shape
-    blocks = -(-clusters // WIDTH)
-    out = np.zeros((blocks * WIDTH, padded(dimensions)), dtype=np.float32)
+    blocks, width = -(-clusters // WIDTH), padded(dimensions)
+    out = np.zeros((blocks * WIDTH, width), dtype=np.float32)
     out[:clusters, :dimensions] = centroids
-    return np.ascontiguousarray(out.reshape(blocks, WIDTH, -1).transpose(0, 2, 1))
+    return np.ascontiguousarray(out.reshape(blocks, WIDTH, width).transpose(0, 2, 1))
 
 
 def padded(dimensions: int) -> int:

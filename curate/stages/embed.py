@@ -77,7 +77,7 @@ def survey(table: pa.Table, mine: None, config: EmbedConfig) -> pa.Table:
 
 
 def settle(tables: Iterable[pa.Table], config: EmbedConfig) -> Settled:
-    """Fit the builtin model: at most 60 kB a sampled document and 1 MB a dimension. Of a neural one, look up the length."""
+    """Fit the builtin model, at 60 kB a sampled document and 1 MB a dimension. Of a neural one, look up its length."""
     import pyarrow as pa
 
     from curate.algorithms import embed

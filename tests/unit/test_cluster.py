@@ -1,0 +1,184 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from pydantic import ValidationError
+
+from curate.algorithms import cluster, cluster_summary
+from curate.errors import UsageError
+from curate.kernels import arrow
+from curate.stages.cluster import STAGE, ClusterConfig
+
+
+def blobs(sizes=(60, 30, 10), dimensions=12, seed=0, spread=0.05):
+    """Unit vectors about as many directions, in random order, and the blob of each."""
+    random = np.random.default_rng(seed)
+    centres = np.linalg.qr(random.normal(size=(dimensions, dimensions)))[0][: len(sizes)]
+    owners = random.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    vectors = centres[owners] + random.normal(size=(len(owners), dimensions)) * spread
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), owners
+
+
+def column(vectors, valid=None):
+    return pa.chunked_array([arrow.vector_array(vectors.astype(np.float16), valid)])
+
+
+def test_blobs_are_found_the_largest_first():
+    vectors, owners = blobs()
+    centroids = cluster.train(vectors.copy(), 3, 20, 0)
+    found, distances = cluster.assign(vectors, cluster.pack(centroids))
+    assert found.tolist() == owners.tolist()
+    assert np.linalg.norm(centroids, axis=1) == pytest.approx(np.ones(3), abs=1e-5)
+    cosines = (vectors * centroids[owners]).sum(axis=1)
+    assert distances == pytest.approx(1 - cosines, abs=1e-5)
+
+
+def test_the_length_of_a_vector_does_not_count():
+    vectors, _ = blobs()
+    centroids = cluster.pack(cluster.train(vectors.copy(), 3, 20, 0))
+    once, again = cluster.assign(vectors, centroids), cluster.assign(vectors * 4, centroids)
+    assert (once[0] == again[0]).all()
+    assert once[1] == pytest.approx(again[1], abs=1e-6)
+
+
+def test_training_repeats_and_hangs_on_the_seed():
+    vectors, _ = blobs((200,), spread=1.0)
+    first = cluster.train(vectors.copy(), 8, 5, 3)
+    assert first.tobytes() == cluster.train(vectors.copy(), 8, 5, 3).tobytes()
+    assert first.tobytes() != cluster.train(vectors.copy(), 8, 5, 4).tobytes()
+    assert cluster.train(vectors.copy(), 8, 5, (1 << 40) + 3).shape == first.shape
+
+
+@pytest.mark.parametrize(("sizes", "asked", "made"), [((100, 57), None, 4), ((10,), None, 1), ((10,), 25, 10)])
+def test_how_many_clusters(sizes, asked, made):
+    assert len(cluster.train(blobs(sizes)[0], asked, 3, 0)) == made
+
+
+def test_equal_vectors_make_one_cluster():
+    vectors = np.repeat(blobs((2,))[0], 20, axis=0)
+    assert len(cluster.train(vectors, 5, 3, 0)) == 2
+
+
+def test_nulls_stay_null():
+    vectors, owners = blobs()
+    valid = np.ones(len(vectors), dtype=bool)
+    valid[[0, 7]] = False
+    centroids = cluster.pack(cluster.train(vectors.copy(), 3, 20, 0))
+    clusters, distances = cluster.assign_column(column(vectors, valid), "embed", centroids)
+    assert [i for i, value in enumerate(clusters.to_pylist()) if value is None] == [0, 7]
+    assert distances.null_count == 2
+    assert clusters.drop_null().to_pylist() == owners[valid].tolist()
+
+
+def test_the_bytes_do_not_hang_on_the_cut_of_the_shards(monkeypatch):
+    vectors, _ = blobs((200,), spread=1.0)
+    centroids = cluster.pack(cluster.train(vectors.copy(), 20, 5, 0))
+    whole = cluster.assign_column(column(vectors), "embed", centroids)
+    parts = [cluster.assign_column(column(vectors).slice(i, 7), "embed", centroids) for i in range(0, 200, 7)]
+    assert all(pa.concat_arrays(some).equals(one) for some, one in zip(zip(*parts, strict=True), whole, strict=True))
+    monkeypatch.setattr(cluster, "_ROWS_AT_ONCE", 3)
+    assert all(
+        a.equals(b) for a, b in zip(cluster.assign_column(column(vectors), "embed", centroids), whole, strict=True)
+    )
+
+
+def test_a_column_that_holds_no_vectors():
+    with pytest.raises(UsageError, match="--embedding text: the column holds large_string"):
+        cluster.vectors_of(pa.chunked_array([pa.array(["a"], pa.large_string())]), "text")
+
+
+def test_no_vectors_at_all():
+    nothing = pa.table({"embed": column(np.ones((3, 4)), np.zeros(3, dtype=bool))})
+    config = ClusterConfig()
+    model = STAGE.before[0].settle(iter([STAGE.before[0].survey(nothing, None, config)]), config).model
+    applied = STAGE.apply(nothing, None, STAGE.prepare(model, config), config)
+    assert applied.table["cluster"].null_count == 3
+    with pytest.raises(UsageError, match="no document of the sample has a vector"):
+        cluster.assign_column(column(np.ones((1, 4))), "embed", STAGE.prepare(model, config))
+
+
+# --- the summary -----------------------------------------------------------------------------------
+
+
+def shard(rows):
+    """A finished layer's shard: (id, cluster, distance, text)."""
+    ids, clusters, distances, texts = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return pa.table(
+        {
+            "id": pa.array(ids, pa.string()),
+            "bytes": pa.array([len(text) for text in texts], pa.int64()),
+            "text": pa.array(texts, pa.large_string()),
+            "cluster": pa.array(clusters, pa.int32()),
+            "cluster_distance": pa.array(distances, pa.float32()),
+        }
+    )
+
+
+ROWS = [
+    ("a0", 4, 0.5, "the keel of the boat, 1999"),
+    ("a1", 4, 0.25, "the keel and a Mast"),
+    ("a2", 4, 0.75, "the mast, the keel"),
+    ("a3", 4, 0.25, "the boat 1999"),
+    ("b0", 1, 0.0, "the onion and the 洋葱"),
+    ("b1", 1, 1.0, "the onion, 洋葱 only"),
+    ("c0", None, None, "?"),
+]
+
+
+def test_sizes_distances_terms_and_nearest():
+    for cut in (1, 3, len(ROWS)):
+        parts = [cluster_summary.partial(shard(ROWS[i : i + cut]), 0) for i in range(0, len(ROWS), cut)]
+        found = cluster_summary.summarise([*parts, cluster_summary.partial(shard([]), 0)])
+        assert found.schema == cluster_summary.SUMMARY
+        onion, boat = found.to_pylist()
+        assert (onion["cluster"], onion["documents"], onion["mean_distance"]) == (1, 2, 0.5)
+        assert onion["bytes"] == sum(len(row[3]) for row in ROWS[4:6])
+        assert onion["nearest"] == ["b0", "b1"]
+        assert set(onion["terms"]) == {"onion", "洋葱"}
+        assert (boat["cluster"], boat["documents"], boat["mean_distance"]) == (4, 4, 0.4375)
+        assert boat["nearest"] == ["a1", "a3", "a0"]
+        assert boat["terms"][0] == "keel"
+        assert set(boat["terms"]) == {"keel", "mast", "boat"}
+
+
+def test_what_is_kept_is_bounded(monkeypatch):
+    monkeypatch.setattr(cluster_summary, "_MOST_ROWS", 10)
+    monkeypatch.setattr(cluster_summary, "_READ_PER_CLUSTER", 4)
+    rows = [(f"d{i:03}", i % 3, i / 100, f"word{i % 3} other") for i in range(99)]
+    parts = [cluster_summary.partial(shard(rows[i : i + 9]), 0) for i in range(0, 99, 9)]
+    assert max(part.num_rows for part in parts) <= 3 * (1 + 3 + 3)
+    found = cluster_summary.summarise(parts).to_pylist()
+    assert [row["nearest"] for row in found] == [
+        ["d000", "d003", "d006"],
+        ["d001", "d004", "d007"],
+        ["d002", "d005", "d008"],
+    ]
+    assert [row["documents"] for row in found] == [33, 33, 33]
+
+
+def test_a_corpus_without_clusters():
+    found = cluster_summary.summarise([cluster_summary.partial(shard([]), 0)])
+    assert (found.schema, found.num_rows) == (cluster_summary.SUMMARY, 0)
+    assert cluster_summary.summarise([]).num_rows == 0
+    assert len(cluster_summary.lines(found)) == 1
+
+
+def test_the_report_shows_the_largest_and_says_when_there_are_fewer():
+    summary = cluster_summary.summarise([cluster_summary.partial(shard(ROWS), 0)])
+    model = pa.table({"cluster": pa.array([0, 1, 2], pa.int32())})
+    lines = STAGE.report(model, summary, ClusterConfig(clusters=9))
+    assert lines[0] == "3 clusters of the 9 asked for: the sample has no more different vectors"
+    assert lines[2].split()[:3] == ["4", "4", "0.438"]
+    assert STAGE.report(model, summary, ClusterConfig())[0] == "3 clusters"
+    assert cluster_summary.lines(summary, most=1)[-1] == "and 1 smaller"
+
+
+def test_what_is_sampled():
+    assert STAGE.before[0].sample(ClusterConfig()) == 100_000
+    assert STAGE.before[0].sample(ClusterConfig(clusters=7, documents_per_cluster=50)) == 350
+    assert STAGE.needs(ClusterConfig(embedding="other")) == ("other",)
+
+
+@pytest.mark.parametrize("options", [{"clusters": 0}, {"iterations": 0}, {"documents_per_cluster": 0}, {"k": 3}])
+def test_wrong_options(options):
+    with pytest.raises(ValidationError):
+        ClusterConfig(**options)
