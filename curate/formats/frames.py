@@ -148,8 +148,9 @@ class Framer:
         size = WINDOW_BYTES
         while size < 2 * kept:
             size *= 2
+        size = min(size, max(self._most, kept) + WINDOW_BYTES)
         window = self._window if size == len(self._window) else np.empty(size, dtype=np.uint8)
-        window[:kept] = self._window[gone : self._end].copy()
+        window[:kept] = self._window[gone : self._end]
         self._window = window
         self._offset += gone
         self.state[:3] -= gone

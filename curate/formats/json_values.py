@@ -86,11 +86,13 @@ def list_items(array: pa.Array) -> tuple[np.ndarray, pa.Array] | None:
 def objects(names: Sequence[str], columns: Sequence[pa.Array], valid: np.ndarray, taken: Taken) -> pa.Array:
     """Rows as JSON objects, `null` where not `valid`; a field is left out where `taken` is true for its path."""
     rows = len(valid)
+    left = [i for i, name in enumerate(names) if (name,) not in taken or not taken[(name,)].all()]
+    names = [names[i] for i in left]
     present = np.ones((len(names), rows), dtype=np.bool_)
     written = []
-    for number, (name, column) in enumerate(zip(names, columns)):
+    for number, name in enumerate(names):
         within = {path[1:]: mask for path, mask in taken.items() if path[0] == name and len(path) > 1}
-        written.append(values(column, within))
+        written.append(values(columns[left[number]], within))
         if (name,) in taken:
             present[number] = ~taken[(name,)]
     keys = arrow.strings(
