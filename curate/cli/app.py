@@ -10,6 +10,7 @@ import typer
 
 from curate.errors import CurateError
 
+INTERRUPTED_STATUS = 130
 INTERRUPTED = "curate: interrupted; what is finished is kept, and the same command continues"
 PANELS = ("bring in", "annotate", "select", "send out", "look")
 
@@ -44,16 +45,18 @@ def main() -> None:
     arguments = sys.argv[1:]
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        build(arguments[0] if arguments else None)(_spread(arguments), standalone_mode=False)
+        status = build(arguments[0] if arguments else None)(_spread(arguments), standalone_mode=False)
+        if status == INTERRUPTED_STATUS:  # typer makes an interruption a status of its own
+            raise KeyboardInterrupt
     except CurateError as problem:
         _fail(f"curate: {problem}", problem.status)
     except KeyboardInterrupt:
-        _fail(INTERRUPTED, 130)
+        _fail(INTERRUPTED, INTERRUPTED_STATUS)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as problem:
         if type(problem).__name__ == "Abort":
-            _fail(INTERRUPTED, 130)
+            _fail(INTERRUPTED, INTERRUPTED_STATUS)
         if (shown := getattr(problem, "show", None)) is None:
             raise
         shown()

@@ -14,9 +14,18 @@ def table_digest(table: pa.Table) -> str:
     """32 hex digits of SHA-256 over column names, types, validity, lengths and values, in order."""
     total = hashlib.sha256()
     for name, column in zip(table.column_names, table.columns, strict=True):
-        total.update(f"{name}\0{column.type}\0{len(column)}\0".encode())
+        total.update(f"{name}\0{_described(column.type)}\0{len(column)}\0".encode())
         _update(total, arrow.combined(column))
     return total.hexdigest()[:32]
+
+
+def _described(kind: pa.DataType) -> str:
+    """A type in words, without the name of a list's items, which Parquet changes."""
+    if pa.types.is_fixed_size_list(kind):
+        return f"fixed_size_list<{_described(kind.value_type)}>[{kind.list_size}]"
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"list<{_described(kind.value_type)}>"
+    return str(kind)
 
 
 def _update(total: hashlib._Hash, array: pa.Array) -> None:

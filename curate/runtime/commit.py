@@ -17,7 +17,7 @@ from curate.stage import Stage
 from curate.storage import files
 from curate.storage import manifest as manifests
 from curate.storage import shard as shards
-from curate.storage.corpus import Corpus, generations
+from curate.storage.corpus import DOCUMENTS, Corpus, generations
 from curate.storage.manifest import Manifest, ShardEntry
 
 LIBRARIES = ("curate", "numpy", "numba", "pyarrow", "polars", "scikit-learn", "faiss-cpu", "fasttext")
@@ -124,8 +124,9 @@ def _manifest(
 
 
 def _commit_carried(plan: Plan, layer: str, names: list[str], documents: Manifest) -> None:
-    """Make a carried layer a layer, unless somebody made one of its name since and only lost shards were mended."""
-    if not set(names) <= set(carried_generation(plan, layer).shard_names()):
+    """Make a carried layer a layer, unless somebody has since made one of its name that fits the text."""
+    found = manifests.read(plan.folder.parent / layer)
+    if found and not found.carried and found.inputs.get(DOCUMENTS) == documents.content:
         return
     origin = next(found for source in plan.inputs if (found := Corpus(source.path).manifest(layer)))
     footers = [_footer(plan, layer, name) for name in names]

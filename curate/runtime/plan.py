@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -143,6 +143,8 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
     carried = _carried(stage, request, corpora)
     wanted = _wanted(stage, config, request.where)
     inputs, shards, contents = _inputs(stage, corpora, wanted, carried, known)
+    if stage.makes == "layer":
+        _check_circle(corpora[0][1], layer, contents)
     files = sources.listing(_patterns(config)) if stage.takes == "sources" else []
     total = sum(file.size * (4 if _compressed(file.path) else 1) for file in files) or sum(s["bytes"] for s in shards)
     shard_bytes = request.shard_bytes or min(max(total // 64, 4 << 20), 128 << 20)
@@ -417,6 +419,27 @@ def _with_stamps(value: Any, listed: dict[str, list[Any]]) -> Any:
     if isinstance(value, list | tuple):
         return [_with_stamps(item, listed) for item in value]
     return listed.get(value, value) if isinstance(value, str) else value
+
+
+def _check_circle(corpus: Corpus, layer: str, read: Iterable[str]) -> None:
+    for name in read:
+        if layer in _made_from(corpus, name):
+            way = "" if name == layer else f" by way of '{name}'"
+            raise UsageError(
+                f"{corpus.path}: layer '{layer}' would be made from itself{way}; give the new one a name with --as"
+            )
+
+
+def _made_from(corpus: Corpus, layer: str) -> set[str]:
+    """A layer and all that it was made from."""
+    found = {layer}
+    waiting = [layer]
+    while waiting:
+        manifest = corpus.manifest(waiting.pop())
+        new = set(manifest.inputs) - found if manifest else set()
+        found |= new
+        waiting += new
+    return found
 
 
 def _check_existing(stage: Stage, plan: Plan, existing: Manifest | None, request: Request) -> None:

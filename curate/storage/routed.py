@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.storage import files
-from curate.storage.shard import value_bytes
+from curate.storage.shard import metadata, value_bytes
 
 FLUSH_BYTES = 64 << 20
 
@@ -44,7 +44,7 @@ class RoutedWriter:
         if self._writer is None:
             raise ValueError(f"{self._path}: nothing was added, not even an empty table")
         whole = {**footer, "groups": {str(key): groups for key, groups in sorted(self._groups.items())}}
-        self._writer.add_key_value_metadata({"curate": json.dumps(whole, sort_keys=True)})
+        self._writer.add_key_value_metadata(metadata(whole))
         self._writer.close()
 
     def _flush(self) -> None:

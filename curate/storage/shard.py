@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from curate.storage import files
 
 ROW_GROUP_BYTES = 8 << 20
 _KEY = b"curate"
+_SUM = b"curate-crc32"
 _FEW_VALUES = ("source", "origin", "language")
 
 
@@ -25,7 +27,7 @@ def write(path: Path, table: pa.Table, footer: dict[str, Any], groups: Sequence[
     footer: plain JSON, read back by `read_footer`. groups: the row count of each row group, when
     they carry meaning; otherwise rows are grouped so that a group holds about 8 MiB.
     """
-    table = table.combine_chunks().replace_schema_metadata({_KEY: json.dumps(footer, sort_keys=True)})
+    table = table.combine_chunks().replace_schema_metadata(metadata(footer))
     if groups is None:
         groups = even_groups(table)
     with files.replacing(path) as aside:
@@ -37,6 +39,16 @@ def write(path: Path, table: pa.Table, footer: dict[str, Any], groups: Sequence[
             for rows in groups:
                 writer.write_table(table.slice(start, rows), row_group_size=max(rows, 1))
                 start += rows
+
+
+def metadata(footer: dict[str, Any]) -> dict[bytes, bytes]:
+    """A footer as Parquet keeps it, with a sum, since nothing else in a file covers it."""
+    text = json.dumps(footer, sort_keys=True).encode()
+    return {_KEY: text, _SUM: _sum_of(text)}
+
+
+def _sum_of(text: bytes) -> bytes:
+    return f"{zlib.crc32(text):08x}".encode()
 
 
 def even_groups(table: pa.Table) -> list[int]:
@@ -73,12 +85,15 @@ def _value_bytes(column: pa.ChunkedArray) -> int:
 def read_footer(path: Path) -> dict[str, Any] | None:
     """The footer of a finished shard; None when there is no such file, or none of ours."""
     try:
-        metadata = pq.read_metadata(path).metadata
+        found = pq.read_metadata(path).metadata or {}
+        text = found.get(_KEY)
+        if text is not None and found.get(_SUM) != _sum_of(text):
+            raise ValueError("its footer is damaged")
+        return json.loads(text) if text is not None else None
     except FileNotFoundError:
         return None
-    except (pa.ArrowInvalid, OSError) as problem:
+    except (pa.ArrowInvalid, OSError, ValueError) as problem:
         raise DataError(f"{path}: not a readable shard ({problem}); delete it and run the command again") from None
-    return json.loads(metadata[_KEY]) if metadata and _KEY in metadata else None
 
 
 def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
