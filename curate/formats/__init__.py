@@ -1,7 +1,14 @@
 """Readers of other people's files. A new format is one file with a reader, and one line in FORMATS.
 
 A file's format is told by its name, after the ending of a compression is taken off; whether it is
-compressed is told by its first bytes.
+compressed is told by its first bytes. Where a record is, and so the id made for it, is
+
+    jsonl                            the byte, of the decompressed file, at which its line begins
+    json                             the number of the member, from 0 (in a file of lines the byte, as above)
+    csv, tsv, parquet, arrow         the number of the row, from 0, the header not counted
+    text, markdown                   the byte at which the paragraph or line begins; 0 for a file that is one document
+
+Behind damage, positions count on from what could be read.
 """
 
 from __future__ import annotations

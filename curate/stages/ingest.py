@@ -100,8 +100,11 @@ class IngestConfig(StageConfig):
             raise ValueError("split_paragraphs and split_lines exclude each other; give one")
         named = [self.text_field, self.id_field or "id", self.source_field, self.url_field, self.date_field]
         for fields in [*named, *(lifted(value)[1] for value in self.column)]:
-            if any(not name.strip() for name in re.split("[,+]", fields)):
-                raise ValueError(f"fields '{fields}': a name is empty; write them as text,question+answer")
+            for names in (part.split("+") for part in fields.split(",")):
+                if not all(name.strip() for name in names) or len(set(names)) < len(names):
+                    raise ValueError(
+                        f"fields '{fields}': a name is empty or repeated; write them as text,question+answer"
+                    )
         return self
 
 

@@ -268,6 +268,7 @@ def test_slices():
         ({"column": ["text=y:string"]}, "column 'text' is taken"),
         ({"column": ["x=y:string", "x=z:string"]}, "column 'x' is taken"),
         ({"text_field": "a,"}, "a name is empty"),
+        ({"text_field": "b,a+a"}, "a name is empty or repeated"),
         ({"split_lines": True, "split_paragraphs": True}, "exclude each other"),
         ({"sample": "0%"}, "greater than 0"),
         ({"sample": "200%"}, "less than or equal to 1"),
