@@ -10,6 +10,7 @@ from curate.algorithms import embed_neural
 from curate.errors import UsageError
 from curate.kernels import arrow
 from curate.stages.embed import STAGE, EmbedConfig
+from tests import material, running
 
 TEXTS = ["the quick brown fox", "a lazy dog sleeps", "", "the fox " * 200, " \n", "dog"]
 MISSING = importlib.util.find_spec("sentence_transformers") is None
@@ -138,3 +139,12 @@ def test_without_the_package_one_line_says_what_to_install(monkeypatch):
     config = EmbedConfig(model="some/model")
     with pytest.raises(UsageError, match=r"pip install 'curate\[neural\]'"):
         STAGE.before[0].settle(iter([]), config)
+
+
+@needs_extra
+@pytest.mark.xfail(strict=True, reason="a worker's scipy is broken: the forkserver deletes it from sys.modules")
+def test_a_worker_loads_the_model(folder, tmp_path):
+    material.write_records(tmp_path / "raw.jsonl", [text for text in TEXTS if text.strip()])
+    assert running.command("ingest", tmp_path / "raw.jsonl", "--to", tmp_path / "pool").returncode == 0
+    ended = running.command("embed", tmp_path / "pool", "--model", folder / "sentence", "--workers", 1)
+    assert ended.returncode == 0, ended.stderr
