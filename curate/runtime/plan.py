@@ -20,6 +20,7 @@ from curate.storage import sources
 from curate.storage.corpus import DOCUMENTS, Corpus, Generation
 from curate.storage.manifest import Manifest
 from curate.storage.schema import FORMAT
+from curate.storage.shard import is_wide
 
 RUNTIME_COLUMNS = ("shard", "row", "corpus")
 SURVEY_BYTES = 2 << 30
@@ -252,7 +253,7 @@ def _carried(stage: Stage, request: Request, corpora: list[tuple[str, Corpus]]) 
     for _, corpus in corpora:
         layers = [layer for layer in corpus.layers() if layer != DOCUMENTS]
         for layer in layers if named is None else [name for name in named if name in layers]:
-            small = not any(_wide(kind) for kind in layer_schema(corpus, layer).types)
+            small = not any(is_wide(kind) for kind in layer_schema(corpus, layer).types)
             if request.carry is not None or small:
                 chosen.setdefault(layer, list(corpus.must(layer).column_names))
     for name in named or []:
@@ -261,10 +262,6 @@ def _carried(stage: Stage, request: Request, corpora: list[tuple[str, Corpus]]) 
                 f"--carry '{name}': no such layer in {', '.join(str(corpus.path) for _, corpus in corpora)}"
             )
     return chosen
-
-
-def _wide(kind: pa.DataType) -> bool:
-    return pa.types.is_nested(kind) or pa.types.is_large_string(kind) or pa.types.is_large_binary(kind)
 
 
 def _wanted(stage: Stage, config: StageConfig, where: str | None) -> list[str]:

@@ -55,7 +55,12 @@ class RoutedWriter:
         self._waiting, self._size = [], 0
         if self._writer is None:
             self._writer = pq.ParquetWriter(
-                self._path, table.schema, compression="zstd", compression_level=1, use_dictionary=False
+                self._path,
+                table.schema,
+                compression="zstd",
+                compression_level=1,
+                use_dictionary=False,
+                write_statistics=False,
             )
         if len(keys) and keys.min() != keys.max():
             order = np.argsort(keys, kind="stable")

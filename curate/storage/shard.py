@@ -21,24 +21,28 @@ _SUM = b"curate-crc32"
 _FEW_VALUES = ("source", "origin", "language")
 
 
-def write(path: Path, table: pa.Table, footer: dict[str, Any], groups: Sequence[int] | None = None) -> None:
-    """Write a table as one shard, whole or not at all.
+def write(path: Path, table: pa.Table, footer: dict[str, Any]) -> None:
+    """Write a table as one shard, whole or not at all, a row group for about every 8 MiB.
 
-    footer: plain JSON, read back by `read_footer`. groups: the row count of each row group, when
-    they carry meaning; otherwise rows are grouped so that a group holds about 8 MiB.
+    footer: plain JSON, read back by `read_footer`. Wide columns get no statistics: the least and greatest
+    text of a page would be held whole, six times its size for one document of 126 MB.
     """
     table = table.combine_chunks().replace_schema_metadata(metadata(footer))
-    if groups is None:
-        groups = even_groups(table)
     with files.replacing(path) as aside:
-        dictionary: Any = [name for name in _FEW_VALUES if name in table.column_names] or False
+        few: Any = [name for name in _FEW_VALUES if name in table.column_names] or False
+        small: Any = [field.name for field in table.schema if not is_wide(field.type)] or False
         with pq.ParquetWriter(
-            aside, table.schema, compression="zstd", compression_level=1, use_dictionary=dictionary
+            aside, table.schema, compression="zstd", compression_level=1, use_dictionary=few, write_statistics=small
         ) as writer:
             start = 0
-            for rows in groups:
+            for rows in even_groups(table):
                 writer.write_table(table.slice(start, rows), row_group_size=max(rows, 1))
                 start += rows
+
+
+def is_wide(kind: pa.DataType) -> bool:
+    """Whether one value of a type may be large: texts, vectors, models."""
+    return pa.types.is_nested(kind) or pa.types.is_large_string(kind) or pa.types.is_large_binary(kind)
 
 
 def metadata(footer: dict[str, Any]) -> dict[bytes, bytes]:
