@@ -9,7 +9,7 @@ _ONE = 1 << 60
 
 
 def tempered(sizes: Sequence[int], temperature: float) -> list[float]:
-    """Weights proportional to size ** (1 / temperature): 1 is proportional, towards infinity is equal; an empty group has 0."""
+    """Weights proportional to size ** (1 / temperature): 1 is proportional, infinity is equal; an empty group has 0."""
     largest = max(sizes, default=0)
     return [(size / largest) ** (1.0 / temperature) if size else 0.0 for size in sizes]
 

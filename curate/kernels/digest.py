@@ -30,13 +30,13 @@ def _described(kind: pa.DataType) -> str:
 
 def _update(total: hashlib._Hash, array: pa.Array) -> None:
     kind = array.type
-    total.update(np.packbits(arrow.validity(array)) if array.null_count else b"valid")
+    total.update(np.packbits(arrow.validity(array)).data if array.null_count else b"valid")
     if pa.types.is_dictionary(kind):
         _update(total, array.dictionary_decode())
     elif pa.types.is_fixed_size_list(kind):
-        total.update(np.ascontiguousarray(arrow.vectors(array)))
+        total.update(np.ascontiguousarray(arrow.vectors(array)).data)
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        total.update(np.ascontiguousarray(arrow.numbers(array.value_lengths())))
+        total.update(np.ascontiguousarray(arrow.numbers(array.value_lengths())).data)
         _update(total, array.flatten())
     elif pa.types.is_struct(kind):
         for child in array.flatten():
@@ -44,13 +44,13 @@ def _update(total: hashlib._Hash, array: pa.Array) -> None:
     elif pa.types.is_null(kind):
         pass
     elif pa.types.is_fixed_size_binary(kind):
-        total.update(arrow.fixed_bytes(array))
+        total.update(arrow.fixed_bytes(array).data)
     elif _is_text(kind):
         values = arrow.strings(array)
-        total.update(np.diff(values.offsets))
-        total.update(values.data[values.offsets[0] : values.offsets[-1]])
+        total.update(np.diff(values.offsets).data)
+        total.update(values.data[values.offsets[0] : values.offsets[-1]].data)
     else:
-        total.update(np.ascontiguousarray(arrow.numbers(array)))
+        total.update(np.ascontiguousarray(arrow.numbers(array)).data)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -13,7 +13,7 @@ _NULL = np.frombuffer(b"null", dtype=np.uint8)
 
 
 def escapes() -> tuple[np.ndarray, np.ndarray]:
-    """For each byte how many bytes it becomes inside a JSON string (RFC 8259), and the letter or last hex digit it ends in."""
+    """For each byte how many bytes it becomes in a JSON string (RFC 8259), and the letter or hex digit it ends in."""
     widths = np.ones(256, dtype=np.uint8)
     letters = np.zeros(256, dtype=np.uint8)
     widths[:32] = 6
@@ -69,7 +69,7 @@ def _escape(data, start, end, widths, letters, out, at):
 def write(offsets, data, valid, quoted, before, widths, letters, at, out):
     """Write one value of each line where at (n,) int64 says, and move that on; out (bytes,) uint8.
 
-    before: uint8 to go before each value. A value not valid is null; quoted ones are escaped, others written as they are.
+    before: uint8 to go before each value. A value not valid is null; quoted ones are escaped, others written as is.
     """
     for i in range(len(at)):
         place = _copy(before, 0, len(before), out, at[i])
