@@ -10,9 +10,12 @@ taken away, since without that all vectors share one large component.
 Since all of this is linear in the features, a word's weight and its n-grams are folded into one
 row of a table, and a document costs its distinct words times the dimensions.
 
-The exponent, the share of the n-grams and the sizes were chosen by measurement on mixed real text:
-against tf-idf and a truncated SVD of the same length they gave a higher normalised mutual
-information with sources and with news topics.
+The exponent, the share of the n-grams and the sizes were chosen on seven tasks: k-means on the vectors
+against known sources, languages and topics, mean normalised mutual information over five seeds. There it is
+0.53, where scikit-learn's tf-idf and truncated SVD of the same length give 0.42, and 0.51 with sublinear
+counts, rare and frequent words left out. On five tasks that had no part in the choice, the topics of manual
+pages in other languages, it is 0.32 against 0.28 and 0.33: no better than the second of them. Pages in
+Chinese and Japanese are where most is lost.
 """
 
 from __future__ import annotations
