@@ -26,3 +26,5 @@ def cache_folder() -> Path:
 
 
 os.environ["NUMBA_CACHE_DIR"] = str(cache_folder())
+if "numba" in sys.modules:  # imported by somebody else before: the environment comes too late
+    sys.modules["numba"].config.CACHE_DIR = os.environ["NUMBA_CACHE_DIR"]

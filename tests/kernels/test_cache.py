@@ -1,0 +1,57 @@
+"""Machine code that Numba keeps on disk must never be older than any kernel file."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import curate.kernels
+
+CALL = """
+import json, os
+from curate import kernels
+from curate.kernels import outer
+print(json.dumps([os.environ["NUMBA_CACHE_DIR"], outer.twice(3)]))
+"""
+OUTER = """
+from numba import njit
+from curate.kernels.inner import step
+
+
+@njit(cache=True)
+def twice(x):
+    return step(step(x))
+"""
+INNER = "from numba import njit\n\n\n@njit(cache=True)\ndef step(x):\n    return x + {step}\n"
+
+
+def call(root: Path, before: str = "") -> list:
+    """What a kernel gives in a new process, and the folder of the cache."""
+    surroundings = {**os.environ, "PYTHONPATH": str(root), "XDG_CACHE_HOME": str(root / "cache")}
+    surroundings.pop("NUMBA_CACHE_DIR", None)
+    done = subprocess.run(
+        [sys.executable, "-c", before + CALL], env=surroundings, cwd=root, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_helper_that_changes_in_another_file_is_noticed(tmp_path):
+    package = tmp_path / "curate/kernels"
+    package.mkdir(parents=True)
+    assert curate.kernels.__file__
+    shutil.copy(curate.kernels.__file__, package / "__init__.py")
+    (package.parent / "__init__.py").write_text("")
+    (package / "outer.py").write_text(OUTER)
+    (package / "inner.py").write_text(INNER.format(step=1))
+    first = call(tmp_path)
+    again = call(tmp_path)
+    assert first[1] == 5 and again == first
+    assert list(Path(first[0]).rglob("*.nbc"))
+    (package / "inner.py").write_text(INNER.format(step=10))
+    folder, value = call(tmp_path)
+    assert value == 23 and folder != first[0]
+    (package / "inner.py").write_text(INNER.format(step=100))
+    assert call(tmp_path, "import numba")[1] == 203
