@@ -100,8 +100,9 @@ def read(folder: Path) -> Manifest | None:
         return None
     except ValueError as problem:
         raise DataError(f"{path}: not a manifest ({problem}); delete the layer's folder and make it again") from None
-    if value.get("format") != FORMAT:
-        raise DataError(f"{path}: format {value.get('format')!r}, but this version reads {FORMAT}; make it again")
+    found = value.get("format") if isinstance(value, dict) else None
+    if found != FORMAT:
+        raise DataError(f"{path}: format {found!r}, but this version reads {FORMAT}; make it again")
     if isinstance(value["shards"], str):
         value["shards"] = pq.read_table(folder / value["shards"]).to_pylist()
     value["shards"] = [ShardEntry(**entry) for entry in value["shards"]]
