@@ -142,7 +142,6 @@ def test_without_the_package_one_line_says_what_to_install(monkeypatch):
 
 
 @needs_extra
-@pytest.mark.xfail(strict=True, reason="a worker's scipy is broken: the forkserver deletes it from sys.modules")
 def test_a_worker_loads_the_model(folder, tmp_path):
     material.write_records(tmp_path / "raw.jsonl", [text for text in TEXTS if text.strip()])
     assert running.command("ingest", tmp_path / "raw.jsonl", "--to", tmp_path / "pool").returncode == 0

@@ -77,12 +77,15 @@ def _compile_one() -> None:
 
     from curate.kernels import hashing
 
+    found = sys.modules.get("scipy")
     sys.modules["scipy"] = None  # type: ignore[assignment]
     try:
         offsets = np.zeros(1, dtype=np.int64)
         hashing.hash_strings(offsets, np.empty(0, dtype=np.uint8), np.uint64(0), np.empty(0, dtype=np.uint64))
     finally:
         del sys.modules["scipy"]
+        if found is not None:
+            sys.modules["scipy"] = found
 
 
 class _Server:
