@@ -127,7 +127,12 @@ def test_a_lock_ends_with_its_holder(tmp_path, holder):
 
 def test_a_lock_is_not_inherited(tmp_path):
     with files.locked(tmp_path):
-        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False)
+        program = [sys.executable, "-c", "print(input(), flush=True); input()"]
+        child = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, close_fds=False)
+        assert child.stdin and child.stdout
+        child.stdin.write("begun\n")
+        child.stdin.flush()
+        assert child.stdout.readline() == "begun\n"
     with files.locked(tmp_path):
         assert child.poll() is None
-    child.communicate(b"\n")
+    child.communicate("\n")
