@@ -158,7 +158,8 @@ class Stage:
     and `part` (int) tell the runtime which tables to bring.
     parts(inputs, config): the number of parts of the shuffles, when a stage needs its own.
     suffix(config): the file name suffix of a stage that makes files, such as ".jsonl.zst".
-    report(model, summary, config) -> lines that the command prints at its end; either table may be None.
+    report(model, summary, config) -> lines that the command prints at its end; made in a worker, and either
+    table may be None.
     """
 
     name: str

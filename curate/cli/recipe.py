@@ -123,7 +123,7 @@ def _say(running: Session) -> None:
     stage, result = running.results[-1]
     row = step_row(stage, result)
     running.reporter.line(f"    {row[1]} in, {row[2]} out; {row[7]}; {row[8]}, {row[9]}")
-    for line in report_lines(stage, result.plan) if result.executed else []:
+    for line in report_lines(result.plan) if result.executed else []:
         running.reporter.line(f"    {line}")
 
 

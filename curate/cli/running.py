@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -224,22 +225,16 @@ def step_row(stage: Stage, result: Result) -> list[str]:
 def closing(session: Session, reports: bool) -> None:
     """The closing table, and what each stage has to say."""
     rows = [step_row(stage, result) for stage, result in session.results]
-    for stage, result in session.results:
-        for line in report_lines(stage, result.plan) if reports and result.executed else []:
+    for _, result in session.results:
+        for line in report_lines(result.plan) if reports and result.executed else []:
             session.reporter.line(line)
     session.reporter.line(table(HEADINGS, rows, RIGHT))
 
 
-def report_lines(stage: Stage, plan: Plan) -> list[str]:
-    """What a stage says of its model and summary."""
-    if stage.report is None:
-        return []
-    from curate.runtime.phases import AFTER, model_path
-    from curate.storage import shard as shards
-
-    model = shards.read(model_path(plan, stage, len(stage.before) - 1)) if stage.before else None
-    summary = shards.read(model_path(plan, stage, AFTER)) if stage.after else None
-    return stage.report(model, summary, stage.config.model_validate(plan.options))
+def report_lines(plan: Plan) -> list[str]:
+    """What the stage said of its model and summary when it ran."""
+    path = plan.output.record("report.json")
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
 def result_json(stage: Stage, result: Result) -> dict[str, Any]:
@@ -253,7 +248,7 @@ def result_json(stage: Stage, result: Result) -> dict[str, Any]:
         "tasks": result.executed,
         "linked": result.linked,
         "seconds": round(result.seconds, 3),
-        "report": report_lines(stage, result.plan),
+        "report": report_lines(result.plan),
     }
 
 

@@ -20,7 +20,7 @@ AFTER = -1
 class Phase:
     """A run of tasks that need one another not at all, and every phase before.
 
-    kind: count, survey, link, settle or apply. census: its number in `before`, or AFTER.
+    kind: count, survey, link, settle, apply or report. census: its number in `before`, or AFTER.
     first: the index of its first task.
     """
 
@@ -33,7 +33,7 @@ class Phase:
     def name(self) -> str:
         return (
             self.kind
-            if self.kind in ("apply", "count")
+            if self.kind in ("apply", "count", "report")
             else f"{self.kind} {'after' if self.census == AFTER else self.census + 1}"
         )
 
@@ -60,6 +60,8 @@ def phases(plan: Plan, stage: Stage, config: StageConfig) -> list[Phase]:
         if stage.after.link:
             add("link", AFTER, plan.parts)
         add("settle", AFTER, 1)
+    if stage.report:
+        add("report", 0, 1)
     return found
 
 
@@ -168,7 +170,7 @@ def described(plan: Plan, phase: Phase, number: int) -> str:
 
 
 def needed(plan: Plan, stage: Stage, found: list[Phase]) -> list[tuple[Phase, list[int]]]:
-    """The unfinished tasks that the result still hangs on, by phase, in order of running.
+    """The unfinished tasks that the result still hangs on, by phase, in order of running; then the report, if any are.
 
     Work whose outcome is settled is not asked for again: without missing shards no census runs.
     """
@@ -182,6 +184,8 @@ def needed(plan: Plan, stage: Stage, found: list[Phase]) -> list[tuple[Phase, li
             continue
         todo.append((phase, missing))
         wanted |= _hangs_on(plan, stage, phase)
+    if todo and found[-1].kind == "report":
+        todo.insert(0, (found[-1], [0]))
     return todo[::-1]
 
 

@@ -80,7 +80,14 @@ def run_task(work: Work, index: int) -> dict[str, Any]:
     """Run one task to its finished file; gives the documents, bytes and quarantined of it, and seconds."""
     started = time.monotonic()
     phase, number = task_phase(work.phases, index)
-    functions = {"count": _count, "survey": _survey, "link": _link, "settle": _settle, "apply": _apply}
+    functions = {
+        "count": _count,
+        "survey": _survey,
+        "link": _link,
+        "settle": _settle,
+        "apply": _apply,
+        "report": _report,
+    }
     result = {"rows": 0, "bytes": 0, "quarantined": 0, "linked": False, **functions[phase.kind](work, phase, number)}
     result["seconds"] = time.monotonic() - started
     _record(work.plan, phase, number, result)
@@ -324,6 +331,15 @@ def _send_out(work: Work, number: int) -> dict[str, Any]:
     }
     files.write_json(work.plan.output.mark(f"{number:05}"), mark)
     return {"rows": rows, "bytes": sum(work.plan.shards[i]["bytes"] for i in work.plan.slices[number]["shards"])}
+
+
+def _report(work: Work, phase: Phase, number: int) -> dict[str, Any]:
+    """What the stage says of its model and summary, left for people in `record/`."""
+    assert work.stage.report is not None
+    model = read_model(work.plan, work.stage, work.last) if work.stage.before else None
+    summary = read_model(work.plan, work.stage, AFTER) if work.stage.after else None
+    files.write_json(work.plan.output.record("report.json"), work.stage.report(model, summary, work.config))
+    return {}
 
 
 def _record(plan: Plan, phase: Phase, number: int, result: dict[str, Any]) -> None:
