@@ -134,20 +134,28 @@ def _written(running: Session) -> str:
 
 def _dry_run(steps: list[Resolved], as_json: bool) -> None:
     found: list[dict[str, Any]] = []
-    written: set[str] = set()
+    changing: dict[str, str] = {}  # corpora that a step before has yet to write to, and which step
     for stage, config, options in steps:
-        sources = (
-            [options.corpus] if options.corpus else [item.partition("=")[2] or item for item in options.corpora or []]
-        )
-        waits = [path for path in sources if path and os.path.abspath(path) in written]
-        if waits and not os.path.exists(os.path.join(waits[0], "documents", "manifest.json")):
-            found.append({"step": stage.name, "waits": f"planned once {waits[0]} is there"})
-        else:
-            found.append(explain(stage, planned(stage, config, options)))
-        if options.to:
-            written.add(os.path.abspath(options.to))
+        given = [options.corpus] if options.corpus else options.corpora or []
+        sources = [os.path.abspath(item.partition("=")[2] or item) for item in given]
+        waits = [changing[path] for path in sources if path in changing]
+        item = _explained(stage, config, options, waits)
+        if waits or item["tasks"]:
+            changing[os.path.abspath(options.to or options.corpus or "")] = item["step"]
+        found.append(item)
     if as_json:
         emit_json(found)
         return
     for item in found:
-        print("\n".join(explain_lines(item)) if "waits" not in item else f"{item['step']}: {item['waits']}")
+        print("\n".join(explain_lines(item)) if "target" in item else f"{item['step']}: {item['waits']}")
+
+
+def _explained(stage: Stage, config: StageConfig, options: StepOptions, waits: list[str]) -> dict[str, Any]:
+    """What a step would do; what reads the result of a step still to be done may not be known before that."""
+    try:
+        item = explain(stage, planned(stage, config, options))
+    except UsageError:
+        if not waits:
+            raise
+        return {"step": stage.name, "tasks": None, "waits": f"planned once {waits[0]} is done"}
+    return {**item, "waits": f"planned again once {waits[0]} is done"} if waits else item

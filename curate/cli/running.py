@@ -125,7 +125,7 @@ def parse_bytes(text: str | int | None) -> int | None:
     factor = {"K": 10**3, "M": 10**6, "G": 10**9}.get(plain[-1:], 1)
     try:
         value = int(float(plain.rstrip("KMG")) * factor)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise UsageError(f"--shard-bytes '{text}': give a size such as 64M") from None
     if value < 1:
         raise UsageError(f"--shard-bytes '{text}': must be at least 1")
@@ -310,6 +310,8 @@ def explain_lines(found: dict[str, Any]) -> list[str]:
     if isinstance(inputs, dict):
         inputs = [f"{path} ({', '.join(layers)})" for path, layers in inputs.items()]
     lines.append(f"  inputs:  {'; '.join(inputs)}; {number(found['documents'])} documents, {size(found['bytes'])}")
+    if "waits" in found:
+        lines.append(f"  {found['waits']}; as things are:")
     if not found["tasks"]:
         return [*lines, "  nothing to do: finished already"]
     tasks = ", ".join(f"{name}: {count}" for name, count in found["tasks"].items())
