@@ -75,10 +75,15 @@ def show(
     ] = None,
     count: Annotated[int, typer.Option("--number", "-n", min=1, help="How many documents.")] = 5,
     seed: Annotated[int | None, typer.Option(help="Choose them at random by this seed, not from the start.")] = None,
+    rejects: Annotated[bool, typer.Option("--rejects", help="What could not be used instead, and why.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Documents with everything that is known of them."""
     import pyarrow as pa
+
+    if rejects:
+        _show_rejects(corpus, count, json)
+        return
 
     from curate.runtime.opened import Opened
 
@@ -99,6 +104,21 @@ def show(
         print("-" * width)
         for name, value in row.items():
             _print_value(name, value, width)
+
+
+def _show_rejects(corpus: str, count: int, as_json: bool) -> None:
+    from curate.runtime.status import rejects
+    from curate.storage.corpus import Corpus
+
+    found = rejects(Corpus(corpus), count)
+    if as_json:
+        emit_json(found)
+        return
+    rows = [
+        (row["layer"], row["file"], f"{row['unit']} {row['position']}", row["reason"], row["detail"][:60])
+        for row in found
+    ]
+    print(table(("layer", "file", "where", "reason", "detail"), rows) if rows else "nothing was rejected")
 
 
 def _first(opened: Any, names: list[str], where: str | None, count: int) -> list[dict[str, Any]]:

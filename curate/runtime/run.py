@@ -16,6 +16,7 @@ from curate.runtime.commit import commit, folders, forget_others, tidy
 from curate.runtime.executors.base import Executor, Outcome, Task
 from curate.runtime.phases import Phase, described, needed, phases
 from curate.runtime.plan import Plan, existing_manifest
+from curate.runtime.status import first_rejects
 from curate.stage import Stage
 from curate.storage import files
 from curate.storage import shard as shards
@@ -216,9 +217,13 @@ class _Run:
         raise DataError(
             f"{self._plan.title}: {self._quarantined}{share} documents could not be used, more than "
             f"--max-errors {allowed}; "
-            f"see {self._plan.output.rejects('x').parent}, mend the source, or continue with a higher --max-errors "
-            "(nothing that is finished is redone)"
+            f"mend the source, or continue with a higher --max-errors (nothing that is finished is redone); "
+            f"`curate show {self._plan.target} --rejects` lists them:\n{self._examples()}"
         )
+
+    def _examples(self) -> str:
+        rows = first_rejects(self._plan.output, 3)
+        return "\n".join(f"  {row['file']}: {row['unit']} {row['position']}: {row['reason']}" for row in rows)
 
 
 def _raise(plan: Plan, failed: list[Outcome], tasks: int) -> None:

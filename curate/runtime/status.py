@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.storage import shard as shards
 from curate.storage.corpus import Corpus, Generation, generations
 
 
@@ -74,6 +75,25 @@ def _under_way(corpus: Corpus, layer: Path) -> list[LayerStatus]:
         stage = json.loads(plan.read_text())["stage"] if plan.exists() else "?"
         state = f"unfinished: {len(names)} shards so far"
         found.append(LayerStatus(layer.name, stage, state, 0, len(names), [], None, seconds, peak, _stored(generation)))
+    return found
+
+
+def first_rejects(generation: Generation, count: int) -> list[dict[str, Any]]:
+    """The first rejects of a generation, finished or not, as rows of `storage.schema.REJECTS`."""
+    rows: list[dict[str, Any]] = []
+    for path in sorted((generation.folder / "rejects").glob("[!.]*.parquet")):
+        rows += shards.read(path).slice(0, count - len(rows)).to_pylist()
+        if len(rows) >= count:
+            break
+    return rows
+
+
+def rejects(corpus: Corpus, count: int) -> list[dict[str, Any]]:
+    """The first rejects of every layer, with the layer's name."""
+    found = []
+    for layer in sorted(path for path in corpus.path.glob("*/") if path.is_dir()):
+        for folder in generations(layer):
+            found += [{"layer": layer.name, **row} for row in first_rejects(Generation(folder), count)]
     return found
 
 
