@@ -73,8 +73,11 @@ class Session:
 @contextlib.contextmanager
 def session(execution: Execution, reporter: Reporter) -> Iterator[Session]:
     """Start the executor warming up, and stop it whatever happens."""
+    from curate.kernels import cache_folder
     from curate.runtime.executors.base import executor
 
+    if not cache_folder().exists():
+        reporter.line("the first run on a machine compiles the kernels it uses, which takes up to a minute")
     os.environ["CURATE_DEVICE"] = execution.device
     parse_max_errors(execution.max_errors)
     made = executor(execution.executor, execution.count)
