@@ -184,9 +184,15 @@ def needed(plan: Plan, stage: Stage, found: list[Phase]) -> list[tuple[Phase, li
             continue
         todo.append((phase, missing))
         wanted |= _hangs_on(plan, stage, phase)
-    if todo and found[-1].kind == "report":
+    if found[-1].kind == "report" and (todo or not _reported(plan)):
         todo.insert(0, (found[-1], [0]))
     return todo[::-1]
+
+
+def _reported(plan: Plan) -> bool:
+    """Whether the report is there; once the layer is, it is not missed."""
+    found = manifests.read(plan.folder)
+    return plan.output.record("report.json").exists() or (found is not None and found.generation == plan.generation)
 
 
 def _hangs_on(plan: Plan, stage: Stage, phase: Phase) -> set[tuple[str, int]]:
