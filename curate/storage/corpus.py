@@ -45,8 +45,9 @@ class Generation:
         return self.folder / "record" / name
 
     def shard_names(self) -> list[str]:
-        """Names of the finished shards, sorted."""
-        return sorted(path.stem for path in (self.folder / "shards").glob("[!.]*.parquet"))
+        """Names of the finished shards, in the order of their numbers, which may outgrow their width."""
+        names = [path.stem for path in (self.folder / "shards").glob("[!.]*.parquet")]
+        return sorted(names, key=lambda name: [part.zfill(12) for part in name.split("-")])
 
 
 def generations(layer: Path) -> list[Path]:

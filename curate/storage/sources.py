@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,9 +37,10 @@ class InputShard:
 
 
 def listing(patterns: Sequence[str]) -> list[SourceFile]:
-    """All files that files, folders (searched through) and globs name, in byte order of relative path.
+    """All files that files, folders (searched through, links in them too) and globs name, by bytes of relative path.
 
-    Hidden files are passed over inside folders. Raises UsageError for a pattern that names nothing.
+    Hidden files are passed over inside folders. Raises UsageError for a pattern that names nothing, and for what
+    cannot be read as a file or named in an id, since else its documents would be missing without a word.
     """
     paths: dict[str, None] = {}
     for pattern in patterns:
@@ -47,12 +49,21 @@ def listing(patterns: Sequence[str]) -> list[SourceFile]:
             raise UsageError(f"source '{pattern}': no file there; give files, folders or quoted globs that exist")
         paths.update(dict.fromkeys(os.path.realpath(path) for path in found))
     base = _common_folder(list(paths))
-    files = []
-    for path in paths:
+    return sorted((_file(path, base) for path in paths), key=lambda file: os.fsencode(file.relative))
+
+
+def _file(path: str, base: str) -> SourceFile:
+    try:
+        path.encode()
         status = os.stat(path)
-        relative = os.path.relpath(path, base).replace(os.sep, "/")
-        files.append(SourceFile(path, relative, status.st_size, str(status.st_mtime_ns)))
-    return sorted(files, key=lambda file: os.fsencode(file.relative))
+    except UnicodeEncodeError:
+        raise UsageError(f"source {path!r}: its name is not UTF-8, and ids are made of names; rename it") from None
+    except OSError as problem:
+        raise UsageError(f"source '{path}': {problem.strerror}; mend the link to it, or leave it out") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise UsageError(f"source '{path}': not a regular file; leave it out")
+    relative = os.path.relpath(path, base).replace(os.sep, "/")
+    return SourceFile(path, relative, status.st_size, str(status.st_mtime_ns))
 
 
 def _matches(pattern: str):
@@ -64,9 +75,20 @@ def _matches(pattern: str):
     for path in [pattern] if os.path.isdir(pattern) else glob.glob(pattern, recursive=True):
         if os.path.isfile(path):
             yield path
-        for folder, names, files in os.walk(path):
-            names[:] = [name for name in names if not name.startswith(".")]
+        seen: set[str] = set()  # of folders, since links may lead round in a circle
+        for folder, names, files in os.walk(path, followlinks=True, onerror=_unreadable):
+            seen.add(os.path.realpath(folder))
+            names[:] = [
+                name
+                for name in names
+                if not name.startswith(".") and os.path.realpath(os.path.join(folder, name)) not in seen
+            ]
             yield from (os.path.join(folder, name) for name in files if not name.startswith("."))
+
+
+def _unreadable(problem: OSError) -> None:
+    if not isinstance(problem, NotADirectoryError):
+        raise UsageError(f"source '{problem.filename}': {problem.strerror}; make it readable, or leave it out")
 
 
 def _common_folder(paths: list[str]) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from curate.errors import UsageError
 from curate.storage import manifest
-from curate.storage.corpus import Corpus, generations
+from curate.storage.corpus import Corpus, Generation, generations
 from tests.unit.test_manifest import made
 
 
@@ -103,3 +103,12 @@ def test_a_folder_of_somebody_else_is_not_ours_to_delete(corpus):
     (corpus.path / "notes/.writing-down.txt").write_text("mine")
     assert [path for path in corpus.unused() if path.parts[-1] != "work"] == []
     assert generations(corpus.path / "notes") == []
+
+
+def test_shards_are_in_the_order_of_their_numbers(tmp_path):
+    names = ["00000-000", "00000-999", "00000-1000", "00002-000", "99999-000", "100000-000"]
+    found = Generation(tmp_path)
+    for name in reversed(names):
+        found.shard(name).parent.mkdir(exist_ok=True)
+        found.shard(name).write_text("")
+    assert found.shard_names() == names

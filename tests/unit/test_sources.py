@@ -64,3 +64,26 @@ def test_what_names_nothing_is_an_error(tmp_path, pattern):
     given = pattern if "://" in pattern else str(tmp_path / pattern)
     with pytest.raises(UsageError, match=r"source '.*': "):
         listing([given])
+
+
+def test_links_are_followed_once(tmp_path):
+    write(tmp_path, "in/a/1", "out/2")
+    (tmp_path / "in/b").symlink_to(tmp_path / "out")
+    (tmp_path / "in/a/round").symlink_to(tmp_path / "in")
+    (tmp_path / "in/c").symlink_to(tmp_path / "in/a/1")
+    assert relative(tmp_path / "in") == ["in/a/1", "out/2"]
+
+
+def test_what_cannot_be_read_is_an_error_and_not_left_out(tmp_path):
+    for i, (name, make) in enumerate(
+        (
+            ("lost", lambda path: path.symlink_to(tmp_path / "nowhere")),
+            ("pipe", os.mkfifo),
+            (os.fsdecode(b"\xe9"), lambda path: path.write_text("x")),
+        )
+    ):
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        make(folder / name)
+        with pytest.raises(UsageError, match="source .*(No such file|not a regular file|not UTF-8)"):
+            listing([str(folder)])
