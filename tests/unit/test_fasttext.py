@@ -53,6 +53,15 @@ def test_training_tells_the_classes_apart(trained):
     assert sum(row["negative_scores"]) == 20
 
 
+def test_the_model_does_not_hang_on_what_memory_held_before(monkeypatch):
+    """A small matrix, since memory for a large one usually comes fresh from the system."""
+    monkeypatch.setattr(fasttext, "_BUCKETS", 2000)
+    lines = [fasttext.examples(array(group)) for group in (GOOD, BAD)]
+    first = fasttext.train(*lines, epochs=5, seed=7)
+    for _ in range(4):
+        assert fasttext.train(*lines, epochs=5, seed=7).equals(first)
+
+
 def test_the_model_hangs_on_texts_and_seed_alone(trained):
     shuffled = [random.Random(3).sample(group, len(group)) for group in (GOOD, BAD)]
     again = [pa.chunked_array([array(group[:9]), array(group[9:] + group[:5])]) for group in shuffled]
@@ -119,7 +128,7 @@ def test_a_model_of_word_vectors_is_refused(tmp_path):
     import fasttext as library
 
     (tmp_path / "words.txt").write_text("a b c d e\n" * 50)
-    library.train_unsupervised(str(tmp_path / "words.txt"), dim=2, bucket=10, thread=1, verbose=0).save_model(
+    library.train_unsupervised(str(tmp_path / "words.txt"), dim=2, bucket=10, thread=11, verbose=0).save_model(
         str(tmp_path / "words.bin")
     )
     with pytest.raises(UsageError, match="supervised"):
