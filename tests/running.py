@@ -99,7 +99,7 @@ def command(*arguments: Any, cwd: Path | None = None, **changed: str) -> subproc
         env=environment(**changed),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
         stdin=subprocess.DEVNULL,
     )
 

@@ -294,7 +294,7 @@ def make(root: Path) -> str:
         ["make", "-j2", "-f", str(ROOT / "configs/Makefile"), "-C", str(root), *chosen],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
         env=running.environment(),
     )
     assert done.returncode == 0, done.stdout + done.stderr
