@@ -31,6 +31,23 @@ def resolved_options(config: StageConfig) -> dict[str, Any]:
     return options
 
 
+def absolute_options(config: StageConfig, resolved: dict[str, Any]) -> dict[str, Any]:
+    """The options as workers take them, in whatever folder these run: paths are absolute.
+
+    resolved: what `resolved_options` made of them; there files are mappings, while keywords and ids are still text.
+    """
+    options = config.model_dump(mode="json")
+    for name in marked(type(config), PathMarker):
+        options[name] = _each(options[name], os.path.abspath)
+    for name in [*marked(type(config), FileMarker), *marked(type(config), ModelMarker)]:
+        files = resolved[name] if isinstance(resolved[name], list) else [resolved[name]]
+        given = iter(files)
+        options[name] = _each(
+            options[name], lambda value, given=given: os.path.abspath(value) if isinstance(next(given), dict) else value
+        )
+    return options
+
+
 def _each(value: Any, function: Callable[[str], Any]) -> Any:
     if value is None:
         return None

@@ -15,7 +15,8 @@ from curate.errors import CurateError
 from curate.kernels import arrow
 from curate.kernels.digest import table_digest
 from curate.runtime import ledger
-from curate.runtime.plan import RUNTIME_COLUMNS, Plan, renamed
+from curate.runtime.checks import renamed
+from curate.runtime.plan import RUNTIME_COLUMNS, Plan
 from curate.runtime.reader import Chosen, column_types, constant
 from curate.stage import Applied, Stage, StageConfig
 from curate.storage import files

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.errors import UsageError
-from curate.runtime.fingerprint import digest, resolved_options
+from curate.runtime.checks import check_circle, check_existing, check_names, check_outside
+from curate.runtime.fingerprint import absolute_options, digest, resolved_options
 from curate.stage import InputShard, PathMarker, Stage, StageConfig, marked
 from curate.storage import sources
 from curate.storage.corpus import DOCUMENTS, Corpus, Generation
@@ -130,13 +131,6 @@ def layer_schema(corpus: Corpus, layer: str) -> pa.Schema:
     return pq.read_schema(path).remove_metadata()
 
 
-def renamed(stage: Stage, layer: str, name: str) -> str:
-    """The name that a stage's own column has in a layer: the stage's prefix gives way to the layer's."""
-    if name != stage.name and not name.startswith(stage.name + "_"):
-        raise TypeError(f"stage {stage.name} adds column '{name}', which must start with '{stage.name}'")
-    return layer + name[len(stage.name) :]
-
-
 def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[], dict[str, Stage]]) -> Plan:
     """Decide everything. Raises UsageError for what cannot be made, with the next step."""
     corpora = [(name, Corpus(path)) for name, path in request.corpora]
@@ -145,12 +139,15 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
     wanted = _wanted(stage, config, request.where)
     inputs, shards, contents = _inputs(stage, corpora, wanted, carried, known)
     if stage.makes == "layer":
-        _check_circle(corpora[0][1], layer, contents)
+        check_circle(corpora[0][1], layer, contents)
+        check_names(stage, config, corpora[0][1], layer)
     files = sources.listing(_patterns(config)) if stage.takes == "sources" else []
+    check_outside(target, _patterns(config), files)
     total = sum(file.size * (4 if _compressed(file.path) else 1) for file in files) or sum(s["bytes"] for s in shards)
     shard_bytes = request.shard_bytes or min(max(total // 64, 4 << 20), 128 << 20)
+    options = resolved_options(config)
     settings = {
-        "options": resolved_options(config),
+        "options": options,
         "where": request.where,
         "carry": sorted(carried),
         "shard_bytes": shard_bytes if stage.makes == "corpus" else None,
@@ -172,7 +169,7 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
         fingerprint=mark,
         generation=mark[:12],
         previous=None,
-        options=config.model_dump(mode="json"),
+        options=absolute_options(config, options),
         where=request.where,
         shard_bytes=shard_bytes,
         parts=parts,
@@ -190,7 +187,7 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
         source_bytes=sum(file.size for file in files),
     )
     existing = existing_manifest(plan)
-    _check_existing(stage, plan, existing, request)
+    check_existing(stage, plan, existing, request)
     if existing and existing.generation != plan.generation:
         plan = replace(plan, previous=existing.generation)
     return plan
@@ -416,43 +413,3 @@ def _with_stamps(value: Any, listed: dict[str, list[Any]]) -> Any:
     if isinstance(value, list | tuple):
         return [_with_stamps(item, listed) for item in value]
     return listed.get(value, value) if isinstance(value, str) else value
-
-
-def _check_circle(corpus: Corpus, layer: str, read: Iterable[str]) -> None:
-    for name in read:
-        if layer in _made_from(corpus, name):
-            way = "" if name == layer else f" by way of '{name}'"
-            raise UsageError(
-                f"{corpus.path}: layer '{layer}' would be made from itself{way}; give the new one a name with --as"
-            )
-
-
-def _made_from(corpus: Corpus, layer: str) -> set[str]:
-    """A layer and all that it was made from."""
-    found = {layer}
-    waiting = [layer]
-    while waiting:
-        manifest = corpus.manifest(waiting.pop())
-        new = set(manifest.inputs) - found if manifest else set()
-        found |= new
-        waiting += new
-    return found
-
-
-def _check_existing(stage: Stage, plan: Plan, existing: Manifest | None, request: Request) -> None:
-    if stage.makes == "layer":
-        if existing and existing.stage != stage.name:
-            raise UsageError(
-                f"{plan.target}: layer '{plan.layer}' was made by {existing.stage}; choose another name with --as"
-            )
-        return
-    if stage.makes == "files":
-        folder = Path(plan.target)
-        if folder.exists() and any(folder.iterdir()) and not (folder / ".curate").exists():
-            raise UsageError(f"--to {folder}: the folder is not empty and not an export; name an empty one")
-        return
-    if existing and not request.replace and (existing.stage, existing.sources) != (stage.name, plan.sources):
-        raise UsageError(
-            f"--to {plan.target}: a corpus is there already, made by {existing.stage} from "
-            f"{', '.join(existing.sources)}; name another folder, or give --replace to make it anew"
-        )

@@ -21,6 +21,7 @@ from curate.errors import CurateError
 from curate.kernels import arrow
 from curate.kernels.digest import table_digest
 from curate.runtime import ledger, output
+from curate.runtime.checks import renamed
 from curate.runtime.fingerprint import digest
 from curate.runtime.phases import (
     AFTER,
@@ -33,7 +34,7 @@ from curate.runtime.phases import (
     task_phase,
     work_name,
 )
-from curate.runtime.plan import RUNTIME_COLUMNS, Plan, needed_after, renamed
+from curate.runtime.plan import RUNTIME_COLUMNS, Plan, needed_after
 from curate.runtime.reader import Chosen, read_shard, sampled
 from curate.stage import Census, Settled, Stage
 from curate.storage import files, routed

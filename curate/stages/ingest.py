@@ -87,8 +87,10 @@ class IngestConfig(StageConfig):
     @field_validator("column")
     @classmethod
     def _columns_are_well_formed(cls, values: list[str]) -> list[str]:
+        from curate.storage.schema import DOCUMENTS, RESERVED
+
         names = [lifted(value)[0] for value in values]
-        taken = {"id", "digest", "text", "source", "url", "date", "bytes", "meta", "place", "file", "position", "unit"}
+        taken = {*DOCUMENTS.names, *RESERVED, "place", "file", "position", "unit"}
         for name in names:
             if name in taken or names.count(name) > 1:
                 raise ValueError(f"column '{name}' is taken; choose another name")

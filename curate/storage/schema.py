@@ -19,6 +19,9 @@ DOCUMENTS = pa.schema(
     ]
 )
 
+# Columns that the runtime and `mix` give to tables beside those of a corpus.
+RESERVED = ("shard", "row", "corpus", "part", "order", "origin", "origin_id", "draw")
+
 # `file` is a source file or, for an annotating stage, a shard; `position` is a byte offset,
 # a line, a row or a member number in it, as `unit` says.
 REJECTS = pa.schema(

@@ -87,6 +87,8 @@ def test_runs_cover_the_shards_in_order():
     [
         ("length", {"as_": "Bad-Name"}, "--as 'Bad-Name': a layer's name is lower-case"),
         ("length", {"as_": "documents"}, "that is the name of the text itself"),
+        ("length", {"as_": "text"}, "would have a column 'text', in layer 'documents' already; choose another --as"),
+        ("length", {"as_": "row"}, "would have a column 'row', a name that curate uses"),
         ("length", {"where": "lengthh > 3"}, "no column 'lengthh'.*there are: .*length"),
         ("length", {"where": "tally > 3"}, "no column 'tally'; `curate tally .*` adds it"),
         ("length", {"where": "sum(bytes) > 3"}, "sum"),
@@ -103,6 +105,23 @@ def test_what_cannot_be_made_is_refused(root, verb, common, message):
     given = {name: value.replace("{root}", str(root)) for name, value in common.items()}
     with pytest.raises(UsageError, match=message):
         plan(root, verb, **given)
+
+
+@pytest.mark.parametrize("to", ["a/pool", "a/deep/pool", "a", "b/../a/pool"])
+def test_a_corpus_is_not_written_into_its_sources(root, to):
+    with pytest.raises(UsageError, match="it lies within the sources"):
+        running.plan("lines", {"sources": [str(root / "a")]}, to=str(root / to))
+    with pytest.raises(UsageError, match="it lies within the sources"):
+        running.plan("lines", {"sources": [str(root / "*/x.txt")]}, to=str(root / "a"))
+    running.plan("lines", {"sources": [str(root / "a")]}, to=str(root / "a/.hidden/pool"))
+
+
+def test_workers_may_run_in_any_folder(root, monkeypatch):
+    monkeypatch.chdir(root)
+    made = running.plan("dsir", {"target": ["a/x.txt"]}, corpus="pool_a")
+    assert made.options["target"] == [str(root / "a/x.txt")]
+    made = running.plan("embed", {}, corpus="pool_a")
+    assert made.options["model"] == "builtin"
 
 
 def test_corpora_need_names_of_their_own(root):
