@@ -176,7 +176,7 @@ def _train_on(lines: pa.Array, rows: np.ndarray, first_negative: int, path: str,
 
 @contextlib.contextmanager
 def _zeroed_memory() -> Iterator[None]:
-    """Have malloc hand out zeros: fastText 0.9.3 with one thread sets a tenth of its matrix and takes the rest as is."""
+    """Make malloc give zeros: fastText 0.9.3 with one thread sets a tenth of its matrix, and the rest is as it was."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc
     if mallopt is None:
         yield
