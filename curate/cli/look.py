@@ -196,19 +196,14 @@ def clean_up(
     opened = Corpus(corpus)
     opened.documents()
     freed = 0
-    for path in list(opened.unused()):
-        with files.locked(
-            path.parent if path.parent.parent == opened.path else opened.path / path.relative_to(opened.path).parts[0]
-        ):
-            used = (
-                sum(item.stat().st_size for item in path.rglob("*") if item.is_file())
-                if path.is_dir()
-                else path.stat().st_size
-            )
-            freed += used
-            print(f"{'would delete' if dry_run else 'deleted'} {path} ({size(used)})")
-            if not dry_run:
-                files.remove_tree(path) if path.is_dir() else path.unlink()
+    for layer in dict.fromkeys(opened.path / path.relative_to(opened.path).parts[0] for path in opened.unused()):
+        with files.locked(layer):  # only now does nobody make it what the manifest names
+            for path in opened.unused(layer):
+                used = files.stored_bytes(path)
+                freed += used
+                print(f"{'would delete' if dry_run else 'deleted'} {path} ({size(used)})")
+                if not dry_run:
+                    files.remove_tree(path) if path.is_dir() else path.unlink()
     print(f"{size(freed)} {'could be freed' if dry_run else 'freed'}")
 
 
@@ -255,10 +250,14 @@ def worker(
     ] = None,
 ) -> None:
     """Run one task of a plan, or a share of those that can run now; for schedulers."""
-    from curate.cli.worker import run, runnable
-
     if (index is None) == (slice_ is None):
         raise UsageError("worker: give a task's INDEX or --slice K/N, one of them")
+    from curate.runtime.executors.base import single_arrow_threads, single_threads
+
+    single_threads()  # as in every executor, since some results hang on it; before numpy is imported
+    single_arrow_threads()
+    from curate.cli.worker import run, runnable
+
     chosen = [index] if index is not None else runnable(plan, slice_ or "")
     for task in chosen:
         emit_json({"task": task, **run(plan, task)})

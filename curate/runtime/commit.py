@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from curate.storage import shard as shards
 from curate.storage.corpus import DOCUMENTS, Corpus, generations
 from curate.storage.manifest import Manifest, ShardEntry
 
+_OURS = re.compile(rf"\d{{5,}}\.|{re.escape(files.TEMPORARY)}")  # what an export before may have left, by its name
 LIBRARIES = ("curate", "numpy", "numba", "pyarrow", "polars", "scikit-learn", "faiss-cpu", "fasttext")
 
 
@@ -189,9 +191,9 @@ def _commit_files(plan: Plan) -> Manifest:
         sources=plan.sources,
         versions=versions(),
     )
-    listed = {mark["file"] for mark in done} | {manifests.NAME, ".curate"}
+    listed = {mark["file"] for mark in done}
     for path in Path(plan.target).iterdir():
-        if path.name not in listed:
+        if path.name not in listed and _OURS.match(path.name):
             path.unlink()
     manifests.write(plan.folder, manifest)
     tidy(plan)

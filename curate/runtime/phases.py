@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.errors import UsageError
 from curate.runtime.output import carried_generation
 from curate.runtime.plan import Plan
 from curate.stage import Stage, StageConfig
@@ -154,11 +155,11 @@ def file_mark(plan: Plan, number: int) -> dict[str, Any] | None:
 
 
 def task_phase(found: list[Phase], index: int) -> tuple[Phase, int]:
-    """The phase of a task index and the task's number within it."""
+    """The phase of a task index and the task's number within it. Raises UsageError for an index that is none."""
     for phase in found:
-        if index < phase.first + phase.tasks:
+        if 0 <= index < phase.first + phase.tasks:
             return phase, index - phase.first
-    raise IndexError(index)
+    raise UsageError(f"task {index}: the plan has tasks 0 to {found[-1].first + found[-1].tasks - 1}")
 
 
 def described(plan: Plan, phase: Phase, number: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.storage import files
 from curate.storage import shard as shards
 from curate.storage.corpus import Corpus, Generation, generations
 
@@ -56,10 +57,10 @@ def status(corpus: Corpus) -> list[LayerStatus]:
                 manifest.ledger,
                 seconds,
                 peak,
-                _stored(generation),
+                files.stored_bytes(generation.folder),
             )
         )
-    return found + [status for layer in sorted(corpus.path.glob("*/")) for status in _under_way(corpus, layer)]
+    return found + [status for layer in sorted(corpus.path.glob("[!.]*/")) for status in _under_way(corpus, layer)]
 
 
 def _under_way(corpus: Corpus, layer: Path) -> list[LayerStatus]:
@@ -72,9 +73,13 @@ def _under_way(corpus: Corpus, layer: Path) -> list[LayerStatus]:
         names = generation.shard_names()
         seconds, peak = _record(generation)
         plan = generation.work("plan.json")
-        stage = json.loads(plan.read_text())["stage"] if plan.exists() else "?"
+        try:
+            stage = json.loads(plan.read_text())["stage"]
+        except FileNotFoundError:  # given up, or finished this moment
+            stage = "?"
         state = f"unfinished: {len(names)} shards so far"
-        found.append(LayerStatus(layer.name, stage, state, 0, len(names), [], None, seconds, peak, _stored(generation)))
+        stored = files.stored_bytes(folder)
+        found.append(LayerStatus(layer.name, stage, state, 0, len(names), [], None, seconds, peak, stored))
     return found
 
 
@@ -104,7 +109,3 @@ def _record(generation: Generation) -> tuple[float, int]:
         return 0.0, 0
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
     return sum(line["seconds"] for line in lines), max((line["peak_bytes"] for line in lines), default=0)
-
-
-def _stored(generation: Generation) -> int:
-    return sum(path.stat().st_size for path in generation.folder.rglob("*") if path.is_file())

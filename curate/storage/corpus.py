@@ -129,9 +129,9 @@ class Corpus:
     def entries(self) -> list[ShardEntry]:
         return self.documents().shards
 
-    def unused(self) -> Iterator[Path]:
-        """Generations that no manifest names, and files that dead writers left aside."""
-        for layer in sorted(path for path in self.path.glob("*/") if path.is_dir()):
+    def unused(self, only: Path | None = None) -> Iterator[Path]:
+        """Generations that no manifest names, and files that dead writers left aside, in all folders or only one."""
+        for layer in [only] if only else sorted(path for path in self.path.glob("*/") if path.is_dir()):
             found = manifest.read(layer)
             current = found.generation if found else None
             found_here = generations(layer)

@@ -66,6 +66,15 @@ def remove_tree(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
+def stored_bytes(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder, less those that go meanwhile."""
+    total = 0
+    for item in path.rglob("*") if path.is_dir() else [path]:
+        with contextlib.suppress(FileNotFoundError):
+            total += item.stat().st_size if item.is_file() else 0
+    return total
+
+
 def remove_unfinished(folder: Path) -> None:
     """Delete what writers that died left aside below a folder."""
     for path in folder.rglob(f"{TEMPORARY}*"):

@@ -94,6 +94,7 @@ def test_unused_is_what_no_manifest_names(corpus):
         f"length/{current.name}/shards/.writing-1-x",
         f"length/{current.name}/work",
     }
+    assert set(corpus.unused(corpus.folder("begun"))) == {begun}
 
 
 def test_a_folder_of_somebody_else_is_not_ours_to_delete(corpus):

@@ -177,8 +177,9 @@ def test_phases_follow_one_another(root):
     for phase in found:
         for number in range(phase.tasks):
             assert task_phase(found, phase.first + number) == (phase, number)
-    with pytest.raises(IndexError):
-        task_phase(found, found[-1].first + found[-1].tasks)
+    for index in (-1, found[-1].first + found[-1].tasks):
+        with pytest.raises(UsageError, match=f"task {index}: the plan has tasks 0 to"):
+            task_phase(found, index)
 
 
 def test_a_sample_of_nothing_is_no_pass(root):

@@ -64,7 +64,7 @@ class RayExecutor:
         self._ray.init(
             log_to_driver=False,
             logging_level=logging.ERROR,
-            runtime_env={"env_vars": ENVIRONMENT},
+            runtime_env={"env_vars": {**ENVIRONMENT, **_ours()}},
             **mine,
         )
 
@@ -88,6 +88,11 @@ class RayExecutor:
             how = f"was lost: {str(problem).splitlines()[0]}"
         seconds = time.perf_counter() - begun
         return Outcome(task, "died", error=f"its worker {how}", kind="bug", seconds=seconds)
+
+
+def _ours() -> dict[str, str]:
+    """What our own processes inherit from this one, and those of a cluster do not: the device, a user's stages."""
+    return {name: value for name, value in os.environ.items() if name.startswith("CURATE_")}
 
 
 def _run(path: list[str], function: str, plan: str, index: int) -> dict:
