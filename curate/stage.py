@@ -34,7 +34,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from curate.storage.sources import InputShard, SourceFile
 
@@ -50,6 +50,7 @@ __all__ = [
     "ModelPath",
     "Options",
     "Settled",
+    "Share",
     "SourceFile",
     "Stage",
     "StageConfig",
@@ -77,6 +78,16 @@ class ModelMarker:
 InputFile = Annotated[str, FileMarker()]
 InputPath = Annotated[str, PathMarker()]
 ModelPath = Annotated[str, ModelMarker()]
+
+
+def _fraction(value: Any) -> Any:
+    if isinstance(value, str) and value.strip().endswith("%"):
+        return float(value.strip()[:-1]) / 100
+    return value
+
+
+Share = Annotated[float, BeforeValidator(_fraction)]
+"""A number that may be written as a percentage: `1%` is 0.01."""
 
 
 class StageConfig(BaseModel):

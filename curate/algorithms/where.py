@@ -128,6 +128,8 @@ def _constant(expression: str, rows: int) -> tuple[np.ndarray, np.ndarray]:
 def _parse(expression: str) -> pl.Expr:
     import polars as pl
 
+    if not expression.strip():
+        raise _error(expression, "it is empty; leave it out to choose every document")
     try:
         parsed = pl.sql_expr(expression)
         tree = json.loads(parsed.meta.serialize(format="json"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from curate.errors import CurateError
 
 INTERRUPTED_STATUS = 130
 INTERRUPTED = "curate: interrupted; what is finished is kept, and the same command continues"
+SURROUNDINGS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR)
 PANELS = ("bring in", "annotate", "select", "send out", "look")
 
 
@@ -53,7 +55,15 @@ def main() -> None:
     except KeyboardInterrupt:
         _fail(INTERRUPTED, INTERRUPTED_STATUS)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
+    except SystemExit as end:
+        if end.code != 1:
+            raise
+        _forget_output()  # typer ends so where the reader of standard output has gone
+    except OSError as problem:
+        if problem.errno not in SURROUNDINGS:
+            raise
+        _fail(f"curate: {problem.filename or 'the system'}: {problem.strerror}", 2)
     except Exception as problem:
         if type(problem).__name__ == "Abort":
             _fail(INTERRUPTED, INTERRUPTED_STATUS)
@@ -62,6 +72,10 @@ def main() -> None:
         shown()
         sys.exit(getattr(problem, "exit_code", 2))
     sys.exit(0)
+
+
+def _forget_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
 
 
 def _spread(arguments: list[str]) -> list[str]:

@@ -89,7 +89,7 @@ def show(
 
     opened = Opened(corpus)
     names = (
-        columns.split(",")
+        [name.strip() for name in columns.split(",")]
         if columns
         else [f.name for f in opened.schema if not pa.types.is_nested(f.type) and f.name != "digest"]
     )

@@ -88,6 +88,8 @@ def resolved(loaded: RunFile, known: dict[str, Stage]) -> list[Resolved]:
         if stage.takes == "corpus":
             corpus = common.get("corpus") or corpus
             common["corpus"] = corpus
+            if not corpus:
+                raise UsageError(f"line {step.line}: {step.verb}: `corpus` is missing, and no step before wrote one")
         steps.append(
             (stage, validated(stage, options, dashes=False), checked(StepOptions, common, stage.name, dashes=False))
         )

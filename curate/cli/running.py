@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from curate.cli.printing import Reporter, duration, number, removed_text, short, size, table
 from curate.errors import UsageError
@@ -58,6 +58,13 @@ class StepOptions(BaseModel):
     shard_bytes: str | None = Field(
         None, description="Text in one shard, such as 64M; by default a 64th of the input, 4M to 128M."
     )
+
+    @field_validator("where")
+    @classmethod
+    def _where_says_something(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip():
+            raise ValueError("it is empty; leave it out to choose every document")
+        return value
 
 
 @dataclass
@@ -272,7 +279,8 @@ def explain(stage: Stage, plan: Plan) -> dict[str, Any]:
     return {
         "step": plan.title,
         "options": plan.settings["options"],
-        "inputs": {source.path: sorted(source.layers) for source in plan.inputs} or plan.sources,
+        "inputs": {source.path: sorted(source.layers) for source in plan.inputs}
+        or [os.path.relpath(os.path.join(plan.target, source)) for source in plan.sources],
         "documents": plan.rows,
         "bytes": volume,
         "target": str(plan.folder),
@@ -307,7 +315,9 @@ def why(plan: Plan, existing: Any) -> list[str]:
 
 def explain_lines(found: dict[str, Any]) -> list[str]:
     """A dry run for people."""
-    options = ", ".join(f"{name}={value}" for name, value in found["options"].items())
+    options = ", ".join(
+        f"{name}={value if str(value).isprintable() else repr(value)}" for name, value in found["options"].items()
+    )
     lines = [f"{found['step']} -> {found['target']}", f"  options: {options or 'none'}"]
     inputs = found["inputs"]
     if isinstance(inputs, dict):

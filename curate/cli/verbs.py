@@ -27,6 +27,7 @@ from curate.cli.running import (
 from curate.stage import PathMarker, Stage, marked
 
 POSITIONAL = {"corpus": "CORPUS", "corpora": "CORPUS...", "sources": "SOURCE..."}
+LONG = 20  # what help calls a value may be so wide, lest names of options be cut
 EXECUTION = ("executor", "workers", "max_errors", "device")
 COMMON = {
     "layer": ("as_", "where"),
@@ -92,6 +93,8 @@ def _positional(stage: Stage, names: list[str]) -> inspect.Parameter:
         )
     many = stage.takes == "corpora"
     text = "Corpora to read, each a folder or NAME=FOLDER." if many else "The corpus to work on."
+    if any(_kind(info.annotation)[0] is list for info in stage.config.model_fields.values()):
+        text += " Write it before options that take several values."
     return _parameter("input_", list[str] if many else str, typer.Argument(metavar=POSITIONAL[stage.takes], help=text))
 
 
@@ -99,6 +102,8 @@ def _option(name: str, info: FieldInfo, panel: str) -> inspect.Parameter:
     shown = (info.alias or name).replace("_", "-")
     kind, metavar = _kind(info.annotation)
     text = info.description or ""
+    if metavar and len(metavar) > LONG:
+        text, metavar = f"{text} One of {', '.join(metavar.split('|'))}.", "NAME"
     required = info.is_required()
     if not required and info.default not in (None, PydanticUndefined, [], (), {}, "") and kind is not bool:
         text += f" (default {info.default})"

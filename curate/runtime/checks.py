@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from curate.errors import UsageError
 from curate.stage import SourceFile, Stage, StageConfig
-from curate.storage.corpus import Corpus
-from curate.storage.manifest import Manifest
+from curate.storage.corpus import DOCUMENTS, Corpus
+from curate.storage.manifest import NAME, Manifest
 from curate.storage.schema import RESERVED
 
 if TYPE_CHECKING:
@@ -44,6 +44,17 @@ def check_outside(target: Path, patterns: Sequence[str], files: Iterable[SourceF
     searched = any(not any(name.startswith(".") for name in names if name != ".") for names in below)
     if searched or any(_is_below(file.path, to) for file in files):
         raise UsageError(f"--to {target}: it lies within the sources, and would be one of them; name a folder outside")
+
+
+def check_place(target: Path, makes: str) -> None:
+    """What is written stands by itself: in no file, in no corpus, and a corpus not among exported files."""
+    for folder in (target, *target.parents):
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"--to {target}: {folder} is a file; name a folder")
+        if folder != target and (folder / DOCUMENTS / NAME).exists():
+            raise UsageError(f"--to {target}: it lies within the corpus {folder}; name a folder outside")
+    if makes == "corpus" and (target / NAME).exists():
+        raise UsageError(f"--to {target}: other things are there already; name another folder")
 
 
 def _is_below(path: str, folder: str) -> bool:
@@ -84,7 +95,8 @@ def check_existing(stage: Stage, plan: Plan, existing: Manifest | None, request:
             raise UsageError(f"--to {folder}: the folder is not empty and not an export; name an empty one")
         return
     if existing and not request.replace and (existing.stage, existing.sources) != (stage.name, plan.sources):
+        made_from = ", ".join(os.path.relpath(os.path.join(plan.target, source)) for source in existing.sources)
         raise UsageError(
-            f"--to {plan.target}: a corpus is there already, made by {existing.stage} from "
-            f"{', '.join(existing.sources)}; name another folder, or give --replace to make it anew"
+            f"--to {plan.target}: a corpus is there already, made by {existing.stage} from {made_from}; "
+            "name another folder, or give --replace to make it anew"
         )

@@ -49,7 +49,7 @@ class Opened:
         from curate.algorithms import where as expressions
 
         names = list(columns) if columns is not None else self.schema.names
-        extra = expressions.columns(where) if where else []
+        extra = expressions.columns(where) if where is not None else []
         owners = self._owners([*names, *extra])
         for entry in self.corpus.entries():
             found: dict[str, pa.ChunkedArray] = {}
@@ -58,7 +58,7 @@ class Opened:
                 path = self.corpus.current(layer).shard(entry.name)
                 found.update(zip(wanted, shards.read(path, wanted).columns, strict=True))
             table = pa.table(found)
-            if where:
+            if where is not None:
                 keep, _ = expressions.mask(table, where)
                 table = table.filter(pa.array(keep))
             yield from table.select(names).to_batches()

@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curate.errors import UsageError
-from curate.runtime.checks import check_circle, check_existing, check_names, check_outside
+from curate.runtime.checks import check_circle, check_existing, check_names, check_outside, check_place
 from curate.runtime.fingerprint import absolute_options, digest, resolved_options
 from curate.stage import InputShard, PathMarker, Stage, StageConfig, marked
 from curate.storage import sources
 from curate.storage.corpus import DOCUMENTS, Corpus, Generation
 from curate.storage.manifest import Manifest
 from curate.storage.schema import FORMAT
-from curate.storage.shard import is_wide
+from curate.storage.shard import is_wide, read_schema
 
 RUNTIME_COLUMNS = ("shard", "row", "corpus")
 SURVEY_BYTES = 2 << 30
@@ -127,8 +126,7 @@ class Plan:
 def layer_schema(corpus: Corpus, layer: str) -> pa.Schema:
     """The Arrow schema of a finished layer, from its first shard."""
     found = corpus.must(layer)
-    path = corpus.generation(layer, found.generation).shard(found.shards[0].name)
-    return pq.read_schema(path).remove_metadata()
+    return read_schema(corpus.generation(layer, found.generation).shard(found.shards[0].name))
 
 
 def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[], dict[str, Stage]]) -> Plan:
@@ -231,6 +229,7 @@ def _target(stage: Stage, request: Request, corpora: list[tuple[str, Corpus]]) -
             raise UsageError(
                 f"--to {target}: that is the corpus being read; a corpus never changes, name another folder"
             )
+    check_place(target, stage.makes)
     return target, DOCUMENTS
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from curate.errors import CurateError, DataError, IncompleteError, UsageError
+from curate.errors import DataError, IncompleteError, UsageError
 from curate.runtime.commit import commit, folders, forget_others, tidy
 from curate.runtime.executors.base import Executor, Outcome, Task
 from curate.runtime.phases import Phase, described, needed, phases
@@ -218,7 +219,7 @@ class _Run:
             f"{self._plan.title}: {self._quarantined}{share} documents could not be used, more than "
             f"--max-errors {allowed}; "
             f"mend the source, or continue with a higher --max-errors (nothing that is finished is redone); "
-            f"`curate show {self._plan.target} --rejects` lists them:\n{self._examples()}"
+            f"`curate show {shlex.quote(self._plan.target)} --rejects` lists them:\n{self._examples()}"
         )
 
     def _examples(self) -> str:
@@ -246,4 +247,4 @@ def load_plan(path: str) -> Plan:
     except FileNotFoundError:
         raise UsageError(f"{path}: no plan there; a plan exists only while its run is unfinished") from None
     except (ValueError, TypeError, json.JSONDecodeError) as problem:
-        raise CurateError(f"{path}: not a plan: {problem}") from None
+        raise UsageError(f"{path}: not a plan: {problem}; give the work/plan.json of a run") from None

@@ -164,6 +164,8 @@ def _parsed(text: str, path: str) -> Any:
 
 def _draft(node: yaml.Node, path: str, verbs: Iterable[str]) -> _Draft:
     where = _where(path, node)
+    if isinstance(node, yaml.ScalarNode) and node.value in verbs:
+        raise _error(where, f"a step without options is written `- {node.value}: {{}}`")
     found = _entries(node, path, f"{where}: a step")
     if len(found) != 1:
         names = ", ".join(f"'{name}'" for name in found) or "none"
@@ -275,6 +277,8 @@ def _errors(model: type[BaseModel], values: dict[str, Any]) -> Iterator[tuple[st
             message = item["msg"].removeprefix("Value error, ")
             if item["type"] == "missing":
                 yield name, f"option '{name}' is missing"
+            elif item["type"] == "list_type":
+                yield name, f"{name} {item['input']!r}: it must be a list, such as `{name}: [{item['input']}]`"
             else:
                 yield name, f"{name} {item['input']!r}: {message}" if name else message
 

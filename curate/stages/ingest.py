@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from curate.stage import Applied, Census, InputPath, Settled, SourceFile, Stage, StageConfig
+from curate.stage import Applied, Census, InputPath, Settled, Share, SourceFile, Stage, StageConfig
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 EXPANSION = 4  # text bytes for a byte of a compressed file
 FILE_BYTES = 4096  # what a file costs beside its text, so that many tiny ones are spread too
 COLUMN_TYPES = ("string", "int64", "float64", "bool", "timestamp")
-
-
-def _share(value: Any) -> Any:
-    """`1%` as 0.01; anything else as it is."""
-    if isinstance(value, str) and value.strip().endswith("%"):
-        return float(value.strip()[:-1]) / 100
-    return value
 
 
 class IngestConfig(StageConfig):
@@ -73,7 +66,7 @@ class IngestConfig(StageConfig):
     nfc: bool = Field(True, description="Bring text into Unicode's normal form NFC.")
     newlines: bool = Field(True, description="Make every kind of line end a plain newline.")
     controls: bool = Field(True, description="Remove control characters other than tab and newline.")
-    sample: Annotated[float, BeforeValidator(_share)] = Field(
+    sample: Share = Field(
         1.0,
         gt=0,
         le=1,
@@ -192,17 +185,18 @@ def _parts(file: SourceFile, config: IngestConfig, shard_bytes: int) -> Iterator
 # --- given ids must be unique ---------------------------------------------------------------------------
 
 
-def survey(slice_: dict, mine: None, config: IngestConfig) -> pa.Table:
-    """A row for each document: the hash of its id, and its place."""
-    import pyarrow as pa
-
+def survey(slice_: dict, mine: None, config: IngestConfig) -> Iterator[pa.Table]:
+    """A row for each document: the hash of its id, and its place; a table for each batch, and one at least."""
     from curate.algorithms.documents import surveyed
     from curate.formats.documents import batches, empty
 
     how = reading(config)
-    tables = [batch.table.select(["id", "place"]) for batch in batches(slice_["files"], how)]
-    found = pa.concat_tables([empty(how).select(["id", "place"]), *tables])
-    return surveyed(found["id"], found["place"], slice_["index"])
+    nothing = empty(how)
+    yield surveyed(nothing["id"], nothing["place"], slice_["index"], 0)
+    seen = 0
+    for batch in batches(slice_["files"], how):
+        yield surveyed(batch.table["id"], batch.table["place"], slice_["index"], seen)
+        seen += batch.table.num_rows
 
 
 def link(tables: Iterable[pa.Table], part: int, config: IngestConfig) -> pa.Table:
@@ -230,15 +224,20 @@ def apply(
     """The documents of a slice, in batches of about 16 MiB of text."""
     from curate.formats.documents import batches
 
-    again = dict(zip(mine["row"].to_pylist(), mine["first"].to_pylist(), strict=True)) if mine is not None else {}
+    again = zip(mine["row"].to_pylist(), mine["first"].to_pylist(), strict=True) if mine is not None else iter(())
+    following = next(again, None)
     seen = 0
     for batch in batches(slice_["files"], reading(config)):
-        yield _applied(batch, {row - seen: first for row, first in again.items() if row >= seen}, config)
+        here = {}
+        while following and following[0] < seen + batch.table.num_rows:
+            here[following[0] - seen] = following[1]
+            following = next(again, None)
+        yield _applied(batch, here, config)
         seen += batch.table.num_rows
 
 
 def _applied(batch: Batch, again: dict[int, str], config: IngestConfig) -> Applied:
-    """Normalise and check a batch. again: rows whose id is not theirs alone, and the place that had it first."""
+    """Normalise and check a batch. again: rows, ascending, whose id is not theirs alone, and the place that had it first."""
     import numpy as np
     import pyarrow as pa
 
@@ -250,7 +249,7 @@ def _applied(batch: Batch, again: dict[int, str], config: IngestConfig) -> Appli
     table, removed = batch.table, {}
     keep = sampled(table["id"], config.sample, config.seed) if config.sample < 1 else np.ones(len(table), np.bool_)
     removed["sampled out"] = int(np.count_nonzero(~keep))
-    repeated = [row for row in sorted(again) if row < len(table) and keep[row]]
+    repeated = [row for row in again if keep[row]]
     rejects = pa.concat_tables([batch.rejects, _repeats(batch, repeated, again)])
     keep[repeated] = False
     table = _kept(table, keep)

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from curate.stage import Applied, InputShard, Stage, StageConfig
+from curate.stage import Applied, InputShard, Share, Stage, StageConfig
 
 
 class SampleConfig(StageConfig):
     """Write a random share of the documents as a new corpus, with their scores and labels."""
 
-    fraction: float = Field(
+    fraction: Share = Field(
         gt=0,
         le=1,
-        description="Share of the documents to draw, such as 0.01. Each is drawn or not by a hash of the seed and its "
-        "id, so the number comes close to the share, and a smaller sample of the same seed is part of a larger one.",
+        description="Share of the documents to draw, such as 1% or 0.01. Each is drawn or not by a hash of the seed "
+        "and its id, so the number comes close to the share; a smaller sample of a seed is part of a larger one.",
     )
     seed: int = Field(0, ge=0, lt=1 << 63, description="Another seed draws other documents.")
 

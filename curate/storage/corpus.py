@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,7 +62,7 @@ class Corpus:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if "://" in os.fspath(path):
             raise UsageError(f"corpus '{os.fspath(path)}': only local folders are supported")
-        self.path = Path(os.path.abspath(path))
+        self.path = Path(os.path.abspath(os.path.expanduser(path)))
 
     def __repr__(self) -> str:
         return f"Corpus({str(self.path)!r})"
@@ -83,13 +84,23 @@ class Corpus:
         """The manifest of the text. Raises UsageError where there is no finished corpus."""
         found = self.manifest(DOCUMENTS)
         if found is None:
-            begun = (
-                "an unfinished one; run the command that makes it again" if self.folder(DOCUMENTS).exists() else "none"
-            )
-            raise UsageError(
-                f"{self.path}: no corpus there ({begun}); `curate ingest SOURCE... --to {self.path}` makes one"
-            )
+            raise UsageError(f"{self.path}: {self._instead()}")
         return found
+
+    def _instead(self) -> str:
+        """What is there in place of a finished corpus, and the next step."""
+        path = shlex.quote(str(self.path))
+        if self.path.is_file():
+            return f"a file, not a corpus; `curate ingest {path} --to FOLDER` makes one of it"
+        if self.folder(DOCUMENTS).exists():
+            return "an unfinished corpus; run the command that makes it again"
+        if (self.path / manifest.NAME).exists():
+            if (self.path.parent / DOCUMENTS).exists():
+                return f"a layer, not a corpus; name its corpus, {self.path.parent}"
+            return "exported files, not a corpus; name the corpus that they came from"
+        if inside := sorted(found.parent.parent.name for found in self.path.glob(f"*/{DOCUMENTS}/{manifest.NAME}")):
+            return f"a folder of corpora, not a corpus; name one of: {', '.join(inside)}"
+        return f"no corpus there; `curate ingest SOURCE... --to {path}` makes one"
 
     def must(self, layer: str) -> Manifest:
         """The manifest of a layer. Raises UsageError naming the layers there are."""

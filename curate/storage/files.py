@@ -85,11 +85,16 @@ def remove_unfinished(folder: Path) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Hold a folder's lock; it is the system's and so is gone with its holder, however that ends.
 
-    Raises UsageError naming host and process when somebody else holds it.
+    Raises UsageError naming host and process when somebody else holds it, and for a folder that cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / ".lock"
-    with open(path, "a+", encoding="utf-8") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        opened = open(folder / ".lock", "a+", encoding="utf-8")  # noqa: SIM115
+    except OSError as problem:
+        raise UsageError(
+            f"{folder}: cannot be written ({problem.strerror}); mend that, or name another folder"
+        ) from None
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

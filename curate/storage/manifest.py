@@ -96,7 +96,7 @@ def read(folder: Path) -> Manifest | None:
     path = folder / NAME
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except ValueError as problem:
         raise DataError(f"{path}: not a manifest ({problem}); delete the layer's folder and make it again") from None

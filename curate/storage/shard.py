@@ -100,6 +100,20 @@ def read_footer(path: Path) -> dict[str, Any] | None:
         raise DataError(f"{path}: not a readable shard ({problem}); delete it and run the command again") from None
 
 
+def read_schema(path: Path) -> pa.Schema:
+    """The columns of a shard. Raises DataError when it is missing or damaged."""
+    try:
+        return pq.read_schema(path).remove_metadata()
+    except (pa.ArrowInvalid, OSError) as problem:
+        raise _unreadable(path, problem) from None
+
+
+def _unreadable(path: Path, problem: Exception) -> DataError:
+    if isinstance(problem, FileNotFoundError):
+        return DataError(f"{path}: the shard is missing; the command that made it, run again, makes it anew")
+    return DataError(f"{path}: not a readable shard ({problem}); `curate verify` says what is wrong")
+
+
 def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a shard, or some columns of it in the order given."""
     try:
@@ -107,6 +121,6 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
             columns=None if columns is None else list(columns), use_threads=False
         )
     except (pa.ArrowInvalid, OSError) as problem:
-        raise DataError(f"{path}: not a readable shard ({problem}); `curate verify` says what is wrong") from None
+        raise _unreadable(path, problem) from None
     table = table.replace_schema_metadata(None)
     return table if columns is None else table.select(list(columns))

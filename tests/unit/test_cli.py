@@ -101,7 +101,7 @@ USAGE = [
     (["dedup", "{pool}", "--thresold", "1"], "--threshold"),
     (["dedup", "{pool}", "--threshold", "3"], "dedup: --threshold '3': Input should be less than or equal to 1"),
     (["dedup", "{pool}", "--threshold", "x"], "dedup: --threshold 'x': Input should be a valid number"),
-    (["dedup", "/no/such"], "no corpus there (none); `curate ingest SOURCE... --to /no/such` makes one"),
+    (["dedup", "/no/such"], "no corpus there; `curate ingest SOURCE... --to /no/such` makes one"),
     (["length", "{pool}", "--as", "No"], "--as 'No'"),
     (["length", "{pool}", "--where", "nope = 1"], "no column 'nope'"),
     (["length", "{pool}", "--where", "text ="], "expression `text =`: unable to parse"),
@@ -123,6 +123,15 @@ USAGE = [
     (["status", "{empty}"], "no corpus there"),
     (["show", "{pool}", "--columns", "nope"], "no column 'nope'; there are: id"),
     (["verify", "{empty}"], "no corpus there"),
+    (["dedup", "{recipe}"], "a file, not a corpus; `curate ingest"),
+    (["show", "{root}"], "a folder of corpora, not a corpus; name one of: pool"),
+    (["show", "{pool}/length"], "a layer, not a corpus"),
+    (["show", "{pool}", "--where", " "], "it is empty"),
+    (["select", "{pool}", "--where", "", "--to", "new"], "it is empty"),
+    (["select", "{pool}", "--to", "{pool}/documents/new"], "it lies within the corpus"),
+    (["select", "{pool}", "--to", "{recipe}/new"], "is a file; name a folder"),
+    (["select", "{pool}", "--to", "/sys/new"], "cannot be written"),
+    (["worker", "{recipe}", "0"], "not a plan"),
     (["worker", "/no/plan", "0"], "no plan there"),
     (["worker", "/no/plan"], "INDEX or --slice"),
     (["worker", "/no/plan", "--slice", "3/2"], "--slice '3/2'"),
@@ -135,7 +144,7 @@ USAGE = [
 def test_a_mistake_is_one_message_and_status_2(root, tmp_path, arguments, message):
     (tmp_path / "empty").mkdir()
     (tmp_path / "recipe.yaml").write_text("steps:\n  - dedpu: {}\n")
-    places = {"pool": root / "pool", "empty": tmp_path / "empty", "recipe": tmp_path / "recipe.yaml"}
+    places = {"root": root, "pool": root / "pool", "empty": tmp_path / "empty", "recipe": tmp_path / "recipe.yaml"}
     done = command(*(argument.format(**places) for argument in arguments), cwd=tmp_path)
     said = " ".join(re.sub(r"[│╭╮╰╯─]", " ", done.stderr).split())
     assert done.returncode == 2, done.stderr
@@ -154,6 +163,8 @@ def test_a_failed_verify_is_status_3(root, tmp_path):
     next((tmp_path / "pool/length").glob("*/shards/*")).unlink()
     done = command("verify", tmp_path / "pool")
     assert done.returncode == 3 and "Traceback" not in done.stderr
+    shown = command("show", tmp_path / "pool")
+    assert shown.returncode == 3 and "the shard is missing" in shown.stderr and "Traceback" not in shown.stderr
     assert re.search(r"length +1 +.*missing", done.stdout) and re.search(r"documents +1 +right", done.stdout)
     assert command("verify", root / "pool").returncode == 0
 
@@ -165,9 +176,9 @@ def test_a_bug_is_status_4_where_tasks_fail(root, tmp_path):
 
 
 def test_a_reader_that_stops_listening_is_no_error():
-    pipe = f"{running.CURATE} schema | head -c 1"
+    pipe = f"set -o pipefail; {running.CURATE} schema | head -c 1"
     done = subprocess.run(["bash", "-c", pipe], capture_output=True, text=True, env=running.environment())
-    assert done.stdout == "{" and "Traceback" not in done.stderr
+    assert done.stdout == "{" and done.stderr == "" and done.returncode == 0
 
 
 # --- what is printed ------------------------------------------------------------------------------

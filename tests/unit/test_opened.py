@@ -19,7 +19,7 @@ def root(tmp_path_factory):
     with running.own_stages():
         running.step("lines", {"sources": [str(found / "a")]}, to=str(found / "pool"), shard_bytes="4k")
         running.step("length", {}, corpus=str(found / "pool"))
-        running.step("length", {}, corpus=str(found / "pool"), as_="part", where="length > 200")
+        running.step("length", {}, corpus=str(found / "pool"), as_="piece", where="length > 200")
     return found
 
 
@@ -29,8 +29,8 @@ def opened(root):
 
 
 def test_layers_are_joined_by_position(opened):
-    assert len(opened) == 30 and opened.layers == ["documents", "length", "part"]
-    assert opened.schema.names[-2:] == ["length", "part"] and "text" in opened.schema.names
+    assert len(opened) == 30 and opened.layers == ["documents", "length", "piece"]
+    assert opened.schema.names[-2:] == ["length", "piece"] and "text" in opened.schema.names
     table = opened.table(["length", "text"])
     assert table.column_names == ["length", "text"]
     assert table["text"].to_pylist() == list(TEXTS)
@@ -39,8 +39,8 @@ def test_layers_are_joined_by_position(opened):
 
 def test_rows_are_chosen_and_a_null_chooses_not(opened):
     expected = [text for text in TEXTS if 200 < len(text) < 900]
-    assert opened.table(["text"], "part < 900")["text"].to_pylist() == expected
-    batches = list(opened.scan(["id"], "part < 900"))
+    assert opened.table(["text"], "piece < 900")["text"].to_pylist() == expected
+    batches = list(opened.scan(["id"], "piece < 900"))
     assert all(isinstance(batch, pa.RecordBatch) for batch in batches)
     assert sum(batch.num_rows for batch in batches) == len(expected)
 
@@ -70,11 +70,11 @@ def test_a_stale_layer_is_left_out_and_refused(root, tmp_path):
         running.copied(root / name, tmp_path / name)
     running.step("length", {"unit": 2}, corpus=str(tmp_path / "pool"))
     opened = curate.open(tmp_path / "pool")
-    assert opened.layers == ["documents", "length"] and "part" not in opened.schema.names
+    assert opened.layers == ["documents", "length"] and "piece" not in opened.schema.names
     with pytest.raises(
-        UsageError, match="column 'part' is in layer 'part', which is stale: layer 'length' has changed"
+        UsageError, match="column 'piece' is in layer 'piece', which is stale: layer 'length' has changed"
     ):
-        opened.table(["part"])
+        opened.table(["piece"])
 
 
 def test_no_corpus(tmp_path):

@@ -154,7 +154,7 @@ def test_rows_are_decided_one_by_one(expression):
         ("CASE WHEN keep THEN sum(n) > 1 ELSE FALSE END", "aggregate"),
         ("coalesce(n, max(n)) > 1", "aggregate"),
         ("n >", "unable to parse"),
-        ("", "unable to parse"),
+        (" ", "it is empty"),
         ("n > 1; DROP TABLE x", "';'"),
         ("n > 1) AS a, (keep", "')'"),
         ("n > 1, keep", "','"),
