@@ -11,7 +11,7 @@ from curate.algorithms.normalise import digests
 from curate.kernels import arrow, fields
 
 
-def surveyed(ids: pa.ChunkedArray, places: pa.ChunkedArray, shard: int) -> pa.Table:
+def surveyed(ids: pa.ChunkedArray, places: pa.ChunkedArray, shard: int, first_row: int) -> pa.Table:
     """A row a document: `key` (the 128-bit hash of its id), `part` (uint32, of the key), `shard`, `row`, `place`."""
     keys = digests(ids)
     parts = np.ascontiguousarray(arrow.fixed_bytes(keys)[:, :4]).view("<u4").reshape(-1)
@@ -20,7 +20,7 @@ def surveyed(ids: pa.ChunkedArray, places: pa.ChunkedArray, shard: int) -> pa.Ta
             "part": pa.array(parts.astype(np.uint32)),
             "key": keys,
             "shard": pa.array(np.full(len(ids), shard, dtype=np.int32)),
-            "row": pa.array(np.arange(len(ids), dtype=np.int64)),
+            "row": pa.array(np.arange(first_row, first_row + len(ids), dtype=np.int64)),
             "place": places,
         }
     )

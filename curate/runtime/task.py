@@ -40,6 +40,8 @@ from curate.stage import Census, Settled, Stage
 from curate.storage import files, routed
 from curate.storage import shard as shards
 
+_ROWS_AT_ONCE = 1 << 20
+
 
 class Work:
     """A plan as a worker holds it: the stage, its options, and the model once it has been prepared."""
@@ -230,12 +232,14 @@ def _settle(work: Work, phase: Phase, number: int) -> dict[str, Any]:
 
 
 def _write_rows(work: Work, census: int, settled: Settled) -> None:
+    """Sort the rows of a census by shard and row, and write them. Holds them twice while they are put together."""
     assert settled.rows is not None
     table = pa.concat_tables(settled.rows).combine_chunks()
     order = np.lexsort((arrow.numbers(table["row"]), arrow.numbers(table["shard"])))
-    table = table.take(pa.array(order))
-    keys = arrow.numbers(table["shard"]).astype(np.int64)
-    routed.write(rows_path(work.plan, census), iter([(keys, table)]), {})
+    starts = range(0, max(len(order), 1), _ROWS_AT_ONCE)
+    sorted_tables = (table.take(pa.array(order[start : start + _ROWS_AT_ONCE])) for start in starts)
+    keyed = ((arrow.numbers(item["shard"]).astype(np.int64), item) for item in sorted_tables)
+    routed.write(rows_path(work.plan, census), keyed, {})
 
 
 def _refused(work: Work, census: int) -> dict[str, int]:

@@ -237,7 +237,7 @@ def apply(
 
 
 def _applied(batch: Batch, again: dict[int, str], config: IngestConfig) -> Applied:
-    """Normalise and check a batch. again: rows, ascending, whose id is not theirs alone, and the place that had it first."""
+    """Normalise and check a batch. again: rows, ascending, whose id is taken, and the place that had it first."""
     import numpy as np
     import pyarrow as pa
 

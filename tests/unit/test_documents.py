@@ -14,7 +14,10 @@ def test_ids_that_an_earlier_document_has(shards, random):
         places = [f"{shard}-{row}" for row in range(len(ids))]
         tables.append(
             surveyed(
-                pa.chunked_array([pa.array(ids, pa.string())]), pa.chunked_array([pa.array(places, pa.string())]), shard
+                pa.chunked_array([pa.array(ids, pa.string())]),
+                pa.chunked_array([pa.array(places, pa.string())]),
+                shard,
+                0,
             )
         )
         for row, name in enumerate(ids):
@@ -28,7 +31,9 @@ def test_ids_that_an_earlier_document_has(shards, random):
 
 def test_equal_ids_come_to_one_part():
     ids = pa.chunked_array([["a", "b"], ["a"]])
-    parts = surveyed(ids, ids, 0)["part"].to_numpy()
+    found = surveyed(ids, ids, 0, 7)
+    assert found["row"].to_pylist() == [7, 8, 9]
+    parts = found["part"].to_numpy()
     assert parts.dtype == np.uint32
     assert parts[0] == parts[2] != parts[1]
 

@@ -35,7 +35,7 @@ def run(folder, options: IngestConfig, shard_bytes: int = 128 << 20):
     (census,) = ingest.STAGE.before
     rows = None
     if census.sample(options) != 0:
-        surveys = [census.survey(item, None, options) for item in slices]
+        surveys = [piece for item in slices for piece in census.survey(item, None, options)]
         links = [census.link([s.drop_columns(["part"]) for s in surveys], 0, options)]
         rows = pa.concat_tables(census.settle(links, options).rows)
     else:
@@ -43,7 +43,7 @@ def run(folder, options: IngestConfig, shard_bytes: int = 128 << 20):
     tables, rejects, removed, counts = [], [REJECTS.empty_table()], {}, {}
     schema = pa.schema([*DOCUMENTS, *ingest.adds(options)])
     for item in slices:
-        mine = None if rows is None else rows.filter(pa.array(rows["shard"].to_numpy() == item["index"]))
+        mine = None if rows is None else rows.filter(pa.array(rows["shard"].to_numpy() == item["index"])).sort_by("row")
         for piece in ingest.apply(item, iter(()), mine, None, options):
             assert piece.read == piece.table.num_rows + piece.rejects.num_rows + sum(piece.removed.values())
             assert piece.rejects.schema.equals(REJECTS)
@@ -284,7 +284,8 @@ def test_options_are_checked(options, message):
 def test_every_number_of_a_survey_has_its_type(tmp_path):
     write(tmp_path, {"a.jsonl": [{"text": "a", "id": str(i)} for i in range(500)]})
     (item,) = ingest.slices(listing([str(tmp_path)]), config(id_field="id"), 1 << 27)
-    table = ingest.survey({**item, "index": 3}, None, config(id_field="id"))
+    table = pa.concat_tables(ingest.survey({**item, "index": 3}, None, config(id_field="id")))
+    assert table["row"].to_pylist() == list(range(500))
     assert table.schema.field("part").type == pa.uint32()
     assert table["shard"].unique().to_pylist() == [3]
     parts = table["part"].to_numpy()
