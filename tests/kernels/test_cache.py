@@ -55,3 +55,13 @@ def test_a_helper_that_changes_in_another_file_is_noticed(tmp_path):
     assert value == 23 and folder != first[0]
     (package / "inner.py").write_text(INNER.format(step=100))
     assert call(tmp_path, "import numba")[1] == 203
+
+
+def test_without_a_home_that_can_be_written_the_cache_is_among_temporary_files(tmp_path):
+    (tmp_path / "file").write_text("")
+    surroundings = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "file/none"), "TMPDIR": str(tmp_path)}
+    code = "from curate.kernels import unicode; unicode.flags()"
+    done = subprocess.run([sys.executable, "-c", code], env=surroundings, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (folder,) = tmp_path.glob("curate-*")
+    assert list(folder.rglob("unicode-*.npz")) and folder.stat().st_mode & 0o077 == 0
