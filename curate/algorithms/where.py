@@ -64,6 +64,9 @@ _CLOCK = re.compile(
 )
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
 
+_CLUSTER = re.compile(rf"{_QUOTED.pattern}|\bcluster\b")
+"""A stage's column is called as SQL's CLUSTER BY begins, which no expression has."""
+
 
 def columns(expression: str) -> list[str]:
     """The columns an expression names, in order of first use.
@@ -93,7 +96,7 @@ def mask(table: pa.Table, expression: str) -> tuple[np.ndarray, np.ndarray]:
     frame = _frame(table.select(names))
     try:
         # Through SQL once more, and not by the parsed tree: only so do strings compare with dates.
-        result = frame.sql(f"SELECT (\n{expression}\n) AS result FROM self").to_series()
+        result = frame.sql(f"SELECT (\n{_unreserved(expression)}\n) AS result FROM self").to_series()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _error(expression, _reason(error)) from None
     if result.dtype == pl.Null:
@@ -131,7 +134,7 @@ def _parse(expression: str) -> pl.Expr:
     if not expression.strip():
         raise _error(expression, "it is empty; leave it out to choose every document")
     try:
-        parsed = pl.sql_expr(expression)
+        parsed = pl.sql_expr(_unreserved(expression))
         tree = json.loads(parsed.meta.serialize(format="json"))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _error(expression, _reason(error)) from None
@@ -166,8 +169,13 @@ def _refusal(expression: str, what: str) -> UsageError:
     return _error(expression, f"{what} is not allowed: each document is decided by its own columns alone")
 
 
+def _unreserved(expression: str) -> str:
+    return _CLUSTER.sub(lambda found: '"cluster"' if found[0] == "cluster" else found[0], expression)
+
+
 def _reason(error: BaseException) -> str:
-    return str(error).split("\n\n")[0].strip()
+    reason = str(error).split("\n\n")[0].strip()
+    return f"{reason}; a column of that name goes in double quotes" if "' clause)" in reason else reason
 
 
 def _error(expression: str, reason: str) -> UsageError:

@@ -154,6 +154,7 @@ def test_rows_are_decided_one_by_one(expression):
         ("CASE WHEN keep THEN sum(n) > 1 ELSE FALSE END", "aggregate"),
         ("coalesce(n, max(n)) > 1", "aggregate"),
         ("n >", "unable to parse"),
+        ("order = 1", "in double quotes"),
         (" ", "it is empty"),
         ("n > 1; DROP TABLE x", "';'"),
         ("n > 1) AS a, (keep", "')'"),
@@ -188,6 +189,13 @@ def test_what_cannot_be_computed_and_why(expression, reason):
         mask(TABLE, expression)
     assert f"`{expression}`" in str(raised.value)
     assert reason in str(raised.value)
+
+
+def test_a_column_may_be_called_cluster():
+    table = pa.table({"cluster": [0, 1], "cluster_s": [None, None], "s": ["a cluster of", "x"], "order": [1, 2]})
+    for expression in ("cluster = 0", '"cluster" < 1 AND cluster_s IS NULL', "s = 'a cluster of'", '"order" = 1'):
+        assert mask(table, expression)[0].tolist() == [True, False], expression
+    assert columns("cluster = 0") == ["cluster"]
 
 
 def test_columns_are_named_once_in_order_of_use():
