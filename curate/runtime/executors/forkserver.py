@@ -37,19 +37,21 @@ def main(descriptor: int, function: str) -> None:
 
     What tasks print goes to standard error: standard output is the coordinator's.
     """
+    _die_with(os.getppid())  # while it imports and compiles, it does not look at its socket
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     control = Channel(socket.socket(fileno=descriptor))
     try:
         _warm_up(function)
+        greeting = {"ready": True}
     except CurateError as problem:
-        control.send({"error": str(problem)})
-        return
+        greeting = {"error": str(problem)}
     except Exception:
-        control.send({"error": f"workers cannot start\n{traceback.format_exc()}"})
-        return
-    control.send({"ready": True})
-    _Server(control, function).serve()
+        greeting = {"error": f"workers cannot start\n{traceback.format_exc()}"}
+    with contextlib.suppress(OSError):  # the coordinator is gone, which the server finds out
+        control.send(greeting)
+    if "ready" in greeting:
+        _Server(control, function).serve()
     os._exit(0)
 
 
@@ -171,7 +173,7 @@ def _work(channel: Channel, function: str, parent: int) -> None:
 
 
 def _die_with(parent: int) -> None:
-    """Have the kernel kill this worker when the forkserver ends, even in a call that holds the interpreter."""
+    """Have the kernel kill this process when its parent ends, even in a call that holds the interpreter."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
