@@ -50,8 +50,22 @@ def _layer(corpus: Corpus, manifest: Manifest, texts: Manifest) -> Iterator[str]
         if footer:
             entries.append(footer["ledger"])
             rejected += footer["ledger"]["quarantined"]
+    for path in (generation.model, generation.summary):
+        if path.exists() and not _is_whole(path):
+            yield f"{path.name}: damaged; delete it, and the command that makes the layer makes it anew"
     if not manifest.carried:
+        if manifest.layer != DOCUMENTS and manifest.ledger["in"] != texts.rows:
+            yield f"the ledger says {manifest.ledger['in']} documents were read, the text has {texts.rows}"
         yield from _ledgers(manifest, generation, entries, rejected)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a model or summary holds what its footer says."""
+    try:
+        footer = shards.read_footer(path)
+        return footer is not None and table_digest(shards.read(path)) == footer["digest"]
+    except DataError:
+        return False
 
 
 def _shard(
