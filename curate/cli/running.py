@@ -203,7 +203,18 @@ def run_step(session: Session, stage: Stage, config: StageConfig, options: StepO
     return result
 
 
-HEADINGS = ("step", "documents in", "out", "bytes in", "out", "tokens in", "out", "removed or marked", "time", "speed")
+HEADINGS = (
+    "step",
+    "documents in",
+    "out",
+    "bytes in",
+    "out",
+    "tokens (est.) in",
+    "out",
+    "removed or marked",
+    "time",
+    "speed",
+)
 RIGHT = (1, 2, 3, 4, 5, 6, 8, 9)
 
 

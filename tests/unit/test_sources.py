@@ -85,5 +85,5 @@ def test_what_cannot_be_read_is_an_error_and_not_left_out(tmp_path):
         folder = tmp_path / str(i)
         folder.mkdir()
         make(folder / name)
-        with pytest.raises(UsageError, match="source .*(No such file|not a regular file|not UTF-8)"):
+        with pytest.raises(UsageError, match=r"source .*(No such file|not a regular file|not UTF-8)"):
             listing([str(folder)])
