@@ -56,7 +56,7 @@ class StepOptions(BaseModel):
     )
     replace: bool = Field(False, description="Make a corpus anew where one from other sources is.")
     shard_bytes: str | None = Field(
-        None, description="Text in one shard, such as 64M; by default a 64th of the input, 4M to 128M."
+        None, description="Text in one shard, such as 64M; by default about a 64th of the input, 4M to 128M."
     )
 
     @field_validator("where")

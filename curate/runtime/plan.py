@@ -142,7 +142,7 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
     files = sources.listing(_patterns(config)) if stage.takes == "sources" else []
     check_outside(target, _patterns(config), files)
     total = sum(file.size * (4 if _compressed(file.path) else 1) for file in files) or sum(s["bytes"] for s in shards)
-    shard_bytes = request.shard_bytes or min(max(total // 64, 4 << 20), 128 << 20)
+    shard_bytes = request.shard_bytes or automatic_shard_bytes(total)
     options = resolved_options(config)
     settings = {
         "options": options,
@@ -189,6 +189,11 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
     if existing and existing.generation != plan.generation:
         plan = replace(plan, previous=existing.generation)
     return plan
+
+
+def automatic_shard_bytes(total: int) -> int:
+    """About a 64th of the input, between 4 and 128 MiB: a power of two, so that a few more files change no cut."""
+    return 1 << min(max((total // 64).bit_length(), 22), 27)
 
 
 def contents_out(plan: Plan, manifest: Manifest) -> tuple[int, int]:

@@ -70,6 +70,12 @@ def test_only_what_is_needed_is_read(root):
     assert plan(root, "length", as_="again").inputs[0].columns == {"text": "documents"}
 
 
+def test_a_few_more_files_change_no_cut():
+    sizes = [plans.automatic_shard_bytes(total) for total in range(0, 20 << 30, 1 << 26)]
+    assert sizes == sorted(sizes) and set(sizes) == {1 << bits for bits in range(22, 28)}
+    assert plans.automatic_shard_bytes(1_000_000_000) == plans.automatic_shard_bytes(1_010_000_000)
+
+
 def test_runs_cover_the_shards_in_order():
     shards = [{"bytes": size} for size in [1 << 30, 1 << 30, 1, 3 << 30, 0, 5]]
     runs = plans._runs(shards)
