@@ -1,4 +1,4 @@
-"""Parquet, a row group at a time; a damaged row group is one reject, and the next ones are read on."""
+"""Parquet, a row group at a time; each row lost in a damaged row group is a reject, and the next groups are read on."""
 
 from __future__ import annotations
 
@@ -54,5 +54,6 @@ def _group(opened: pq.ParquetFile, group: int, row: int, fields: Fields, setting
             yield piece(batch, row, fields, settings.most_bytes)
             row += batch.num_rows
     except (pa.ArrowException, OSError) as problem:
-        detail = f"row group {group}: rows {row} to {end - 1} are lost: {problem}"
-        yield rejected([Reject(row, "row", "damaged Parquet row group", detail)], fields)
+        detail = f"row group {group}: {problem}"
+        lost = [Reject(number, "row", "damaged Parquet row group", detail) for number in range(row, end)]
+        yield rejected(lost, fields)

@@ -256,7 +256,8 @@ def _carried(stage: Stage, request: Request, corpora: list[tuple[str, Corpus]]) 
         for layer in layers if named is None else [name for name in named if name in layers]:
             small = not any(is_wide(kind) for kind in layer_schema(corpus, layer).types)
             if request.carry is not None or small:
-                chosen.setdefault(layer, list(corpus.must(layer).column_names))
+                names = [*chosen.get(layer, ()), *corpus.must(layer).column_names]
+                chosen[layer] = list(dict.fromkeys(names))
     for name in named or []:
         if name not in chosen:
             raise UsageError(

@@ -228,10 +228,11 @@ def test_parquet_by_ranges_and_with_damage(tmp_path):
     metadata = pq.read_metadata(path).row_group(3).column(0)
     data[metadata.data_page_offset : metadata.data_page_offset + 30] = b"\xff" * 30
     path.write_bytes(data)
-    positions, _, _, (reject,) = read(path, text_only("text"))
+    positions, _, _, rejects = read(path, text_only("text"))
     assert positions == [*range(300), *range(400, 1000)]
-    assert (reject.position, reject.unit, reject.reason) == (300, "row", "damaged Parquet row group")
-    assert reject.detail.startswith("row group 3: rows 300 to 399 are lost")
+    assert [reject.position for reject in rejects] == list(range(300, 400))
+    assert {(reject.unit, reject.reason) for reject in rejects} == {("row", "damaged Parquet row group")}
+    assert rejects[0].detail.startswith("row group 3: ")
     path.write_bytes(data[:-20])
     assert [(r.position, r.reason) for r in read(path)[3]] == [(0, "damaged Parquet file")]
     assert read(path, start=10)[3] == []
