@@ -44,7 +44,7 @@ def steps(root: Path, recipe: Recipe) -> list[tuple[str, dict[str, Any], dict[st
     pool, kept = str(root / "pool"), str(root / "kept")
     where = recipe.where.replace("tally", "rare")
     return [
-        ("lines", {"sources": [str(root / "raw")], "upper": recipe.upper}, {"to": pool, "shard_bytes": "2k"}),
+        ("lines", {"sources": [str(root / "raw")], "upper": recipe.upper}, {"to": pool, "shard_bytes": "1k"}),
         ("length", {"unit": recipe.unit}, {"corpus": pool}),
         ("tally", {"few": recipe.few, "sample": 9}, {"corpus": pool, "where": "length > 45", "as_": "rare"}),
         (

@@ -8,6 +8,7 @@ import os
 import pytest
 
 from curate.errors import DataError, UsageError
+from curate.runtime.opened import Opened
 from curate.runtime.run import parse_errors
 from curate.runtime.verify import verify
 from curate.storage.corpus import Corpus
@@ -40,10 +41,50 @@ def root(fresh):
         ("format", ["out"]),
     ],
 )
-def test_an_option_redoes_its_stage_and_what_reads_other_content_for_it(root, option, expected):
-    results = small.run(root, small.Recipe().changed(option))
+def test_an_option_redoes_its_stage_and_what_reads_other_content_for_it(root, fresh, option, expected):
+    changed = small.Recipe().changed(option)
+    results = small.run(root, changed)
     assert redone(results) == expected
-    assert redone(small.run(root, small.Recipe().changed(option))) == []
+    assert redone(small.run(root, changed)) == []
+    assert running.difference(small.tree(root), small.undisturbed(root, changed, fresh)) == []
+
+
+def test_any_lost_file_is_made_again(root):
+    """A shard of the text, of a layer, of a carried layer; a model; a summary; a file sent out."""
+    whole = small.tree(root)
+    made = [root / name for name in whole if not name.startswith("raw/") and "/rejects/" not in name]
+    lost = [path for path in made if path.name != "manifest.json" and ".curate" not in path.parts]
+    assert any(path.name == "00000-001.parquet" for path in lost)
+    for path in lost:
+        path.unlink()
+        assert sum(small.executed(small.run(root, small.Recipe()))) > 0, f"{path} is not missed"
+        assert running.difference(small.tree(root), whole) == [], f"{path} is not what it was"
+
+
+def test_what_a_census_says_of_a_shard_counts_for_it(fresh):
+    """The second file stays as it was, but now the first one has its text too."""
+    root = fresh()
+    material.write_lines(root / "raw/a.txt", ["one"])
+    material.write_lines(root / "raw/b.txt", ["two"])
+    given = {"to": str(root / "pool"), "max_errors": "9"}
+    assert running.step("lines", {"sources": [str(root / "raw")]}, **given).manifest.rows == 2
+    material.write_lines(root / "raw/a.txt", ["one", "two"])
+    result = running.step("lines", {"sources": [str(root / "raw")]}, **given)
+    assert (result.manifest.rows, result.manifest.ledger["quarantined"]) == (2, 1)
+    assert _texts(root) == ["one", "two"] and result.linked == 0
+
+
+def test_the_model_of_a_census_counts_for_every_shard(fresh):
+    """The usual length is learnt from all files; the other file's rows of the census stay as they were."""
+    root = fresh()
+    material.write_lines(root / "raw/a.txt", ["one"])
+    for length in (5, 50):
+        material.write_lines(root / "raw/b.txt", ["x" * length])
+        running.step("lines", {"sources": [str(root / "raw")]}, to=str(root / "pool"))
+        result = running.step("tally", {}, corpus=str(root / "pool"))
+        shares = Opened(root / "pool").table(["tally_share"])["tally_share"].to_pylist()
+        assert shares == [3 / ((3 + length) / 2), length / ((3 + length) / 2)]
+        assert result.linked == 0
 
 
 def test_a_touched_file_with_the_same_content_redoes_nothing_that_reads_it(root):
@@ -79,8 +120,6 @@ def test_a_removed_file_is_noticed(root):
 
 
 def _texts(root):
-    from curate.runtime.opened import Opened
-
     return Opened(root / "pool").table(["text"])["text"].to_pylist()
 
 
@@ -94,7 +133,7 @@ def test_content_and_not_options_decides_about_what_comes_after(root):
 
 def test_a_stale_layer_is_refused_by_name_and_with_the_next_step(root):
     material.write_lines(root / "raw/a.txt", ["all new"])
-    running.step("lines", {"sources": [str(root / "raw")]}, max_errors="9", to=str(root / "pool"), shard_bytes="2k")
+    running.step("lines", {"sources": [str(root / "raw")]}, max_errors="9", to=str(root / "pool"), shard_bytes="1k")
     with pytest.raises(
         UsageError, match="layer 'length' is stale: layer 'documents' has changed since; run `curate length"
     ):
@@ -292,7 +331,7 @@ def test_verify_finds_a_shard_too_many(root):
 
 def test_verify_finds_a_stale_layer(root):
     material.write_lines(root / "raw/a.txt", ["all new"])
-    running.step("lines", {"sources": [str(root / "raw")]}, max_errors="9", to=str(root / "pool"), shard_bytes="2k")
+    running.step("lines", {"sources": [str(root / "raw")]}, max_errors="9", to=str(root / "pool"), shard_bytes="1k")
     assert {*wrong(root)} == {"length", "rare"}
 
 
