@@ -136,7 +136,7 @@ def usable_scores(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
 def pool(tables: Iterable[pa.Table], recipe: Recipe) -> tuple[Pool, dict[str, int]]:
     """Gather surveys into one pool, less the documents that have no group or score, which are counted by reason.
 
-    24 bytes a document, and 8 more while the pieces are put together. Raises UsageError for a corpus without one score.
+    24 bytes a document, and 8 more while the pieces are put together. Raises UsageError for a group without one score.
     """
     known: dict[str, int] = {}
     unscored: set[str] = set()
@@ -156,9 +156,11 @@ def pool(tables: Iterable[pa.Table], recipe: Recipe) -> tuple[Pool, dict[str, in
         pieces["key"].append(arrow.numbers(table["key"]))
         for name in ("tokens", "shard", "row"):
             pieces[name].append(arrow.numbers(table[name]).astype(np.int32))
-    if recipe.by is None and (lacking := sorted(unscored - set(known))):
+    lacking = sorted(name for name in unscored - set(known) if not recipe.weights or name in recipe.weights)
+    if lacking:
         raise UsageError(
-            f"--score {recipe.score}: no document of '{lacking[0]}' has one; score that corpus first, or mix without"
+            f"--score {recipe.score}: no document of '{lacking[0]}' has one; score those first, leave them out with "
+            "--where or --weights, or mix without"
         )
     joined = {name: _joined(pieces.pop(name), np.uint64 if name == "key" else np.int32) for name in list(pieces)}
     names = sorted(known)

@@ -152,14 +152,16 @@ def test_equal_ids_of_different_corpora_are_different_documents():
 
 
 def test_documents_without_a_group_or_score_are_counted():
-    table = documents([1, 1, 1, 1], [0, 0, 0, 0]).append_column("topic", pa.array(["a", None, "b", "b"]))
-    scores, usable = mix.usable_scores(pa.chunked_array([[1.0, 2.0, None, float("nan")]]))
+    table = documents([1] * 5, [0] * 5).append_column("topic", pa.array(["a", None, "a", "a", "b"]))
+    scores, usable = mix.usable_scores(pa.chunked_array([[1.0, 2.0, None, float("nan"), None]]))
     surveyed = survey(table).set_column(2, "group", mix.groups(table, "topic"))
     surveyed = surveyed.set_column(
-        4, "key", pa.array(mix.choice_keys(np.arange(4, dtype=np.uint64), scores, 1.0), mask=~usable)
+        4, "key", pa.array(mix.choice_keys(np.arange(5, dtype=np.uint64), scores, 1.0), mask=~usable)
     )
-    pool, removed = mix.pool([surveyed], recipe(by="topic", score="dsir", budget=4))
-    assert removed == {"null topic": 1, "null dsir": 2}
+    with pytest.raises(UsageError, match="no document of 'b' has one"):
+        mix.pool([surveyed], recipe(by="topic", score="dsir", budget=4))
+    pool, removed = mix.pool([surveyed], recipe(by="topic", score="dsir", weights={"a": 1.0}, budget=4))
+    assert removed == {"null topic": 1, "null dsir": 3}
     assert (pool.names, len(pool.group)) == (["a"], 1)
 
 
