@@ -87,11 +87,12 @@ def test_the_model_of_a_census_counts_for_every_shard(fresh):
         assert result.linked == 0
 
 
-def test_a_touched_file_with_the_same_content_redoes_nothing_that_reads_it(root):
+def test_a_touched_file_with_the_same_content_redoes_nothing_that_reads_it(root, fresh):
     os.utime(root / "raw/a.txt")
     results = small.run(root, small.Recipe())
     assert redone(results) == ["lines"]
-    assert results[0].linked == 2  # the other two files
+    assert results[0].linked == 2  # the other two files, one of them with rejects
+    assert running.difference(small.tree(root), small.undisturbed(root, small.Recipe(), fresh)) == []
 
 
 def test_an_edited_file_is_noticed_and_only_its_slice_is_made(root):
