@@ -156,7 +156,7 @@ def link_sets(tables: Iterable[pa.Table], part: int, config: DedupConfig) -> pa.
 
 
 def settle_duplicates(tables: Iterable[pa.Table], config: DedupConfig) -> Settled:
-    """Passes the rows on: 24 bytes and an id for each document that is removed or that others duplicate."""
+    """Passes the rows on: 24 bytes and an id, held twice, for each document removed or that others duplicate."""
     from curate.algorithms import dedup_bands
 
     return Settled(dedup_bands.curve(cut(config)), tables)
