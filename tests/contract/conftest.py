@@ -17,14 +17,12 @@ from tests.contract import cases
 TEXTS = (*material.fixed(), *material.docstrings()[::8])
 
 
-@pytest.fixture(scope="package", autouse=True)
-def whole_package(request) -> Iterator[None]:
+@pytest.fixture(scope="module", autouse=True)
+def whole_module(own_stages: None) -> None:
     """The tests' own stages make the corpus that all others read."""
-    with running.own_stages():
-        yield
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def memory() -> Iterator[Path]:
     """A folder in memory, where there is one."""
     inside = running.memory()
@@ -33,7 +31,7 @@ def memory() -> Iterator[Path]:
     shutil.rmtree(base)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def prepared(memory: Path) -> Callable[[str], Path]:
     """The folder that a stage starts from: its corpus with the layers it needs; made once, to be copied."""
     base = memory / "base"
@@ -59,7 +57,7 @@ def root(memory: Path) -> Iterator[Callable[[Path], Path]]:
     shutil.rmtree(mine)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def executors() -> Iterator[Callable[[str, int], Executor]]:
     """Executors by name and number of workers."""
     made: dict[tuple[str, int], Executor] = {}
