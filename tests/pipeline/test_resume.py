@@ -132,7 +132,7 @@ def test_stopping_between_any_two_tasks(fresh):
 
 @pytest.mark.parametrize("again", [False, True], ids=["a first run", "a run after a change"])
 def test_a_crash_at_any_change_of_the_disk(fresh, again):
-    """`CURATE_EVERY=1` tries each of them; by default every seventh."""
+    """`CURATE_EVERY=1` tries each of them; by default every eleventh."""
     start = fresh() / "x"
     small.gather(start)
     recipe = small.Recipe()
@@ -144,7 +144,7 @@ def test_a_crash_at_any_change_of_the_disk(fresh, again):
     with crashing(whole, -1) as disk:
         small.run(whole, recipe)
     expected = small.tree(whole)
-    every = int(os.environ.get("CURATE_EVERY", "7"))
+    every = int(os.environ.get("CURATE_EVERY", "11"))
     for changes in range(0, disk.seen, every):
         root = copied(start, fresh() / "x")
         crashed(root, recipe, changes)
