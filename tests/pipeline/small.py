@@ -70,8 +70,10 @@ def executed(results: list[Result]) -> list[int]:
 
 
 def tree(root: Path) -> dict[str, str]:
-    """What must be the same."""
-    return {name.partition("/")[2]: value for name, value in running.tree(root).items()}
+    """What must be the same: not a layer begun that the recipe no longer makes, which `clean-up` is for."""
+    names = {name.partition("/")[2]: value for name, value in running.tree(root).items()}
+    begun = {path.parent for path in root.glob("kept/*/*/") if not (path.parent / "manifest.json").exists()}
+    return {name: value for name, value in names.items() if not begun & set((root / name).parents)}
 
 
 def undisturbed(root: Path, recipe: Recipe, fresh: Callable[[], Path]) -> dict[str, str]:

@@ -87,7 +87,8 @@ def machine(fresh: Callable[[], Path]) -> type[RuleBasedStateMachine]:
 
         @rule(number=st.integers(0, 10_000), size=st.integers(0, 9))
         def leave_half_a_file(self, number: int, size: int) -> None:
-            folders = sorted(path for path in self.root.rglob("*/") if path.is_dir() and path.name != "raw")
+            nobody_writes = [self.root / name for name in ("raw", "pool", "kept")]
+            folders = sorted(path for path in self.root.rglob("*/") if path.is_dir() and path not in nobody_writes)
             if folders:
                 (folders[number % len(folders)] / ".writing-1-00000-000.parquet").write_bytes(b"PAR1 or so"[:size])
 
