@@ -15,7 +15,8 @@ A census is a pass over the input before `apply` (or, as `after`, over the finis
 
     survey(table, mine, config) -> Table    once a shard, on the columns of `needs` and of the runtime;
                                             an iterator of tables where one would be too large
-    link(tables, part, config) -> Table     once a part, optional: the shuffle
+    link(tables, part, config) -> Table     once a part, optional: the shuffle; `tables` is a `Tables`, which
+                                            may be gone through more than once, whole or by columns
     settle(tables, config) -> Settled       once; streams over what came before, in shard order
 
 Tables given to `survey`, `apply` and `after` carry three columns of the runtime's besides those the stage
@@ -24,7 +25,12 @@ needs: `shard` (int32, over all inputs), `row` (int64, within the shard) and
 table with a `part` column (uint32, a hash over its full range) is routed to `link`: the runtime
 scales it to the number of parts, and `link` sees its part's rows of every survey in shard order, less that column.
 `mine` is this shard's rows of the previous census (its `Settled.rows` without `shard`, ordered by
-`row`), or None. `prepare(model, config)` runs once a process; without it `apply` gets the model itself.
+`row`), or None.
+
+A survey may also yield `Indexed` tables, which stay beside the layer's shards in `index/`. A later corpus, whose
+command names this one by an option of type `OldCorpus`, reads them: see `Against`.
+
+`prepare(model, config)` runs once a process; without it `apply` gets the model itself.
 """
 
 from __future__ import annotations
@@ -32,7 +38,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -42,18 +48,24 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = [
+    "Against",
+    "Alarm",
     "Applied",
     "Census",
+    "Indexed",
     "InputFile",
     "InputPath",
     "InputShard",
+    "Load",
     "ModelPath",
+    "OldCorpus",
     "Options",
     "Settled",
     "Share",
     "SourceFile",
     "Stage",
     "StageConfig",
+    "Tables",
     "marked",
 ]
 
@@ -75,9 +87,20 @@ class ModelMarker:
     KEYWORDS = frozenset({"builtin", "corpus"})
 
 
+class CorpusMarker:
+    """Marks an option that names finished corpora to be read beside the input; their content counts."""
+
+
+class AlarmMarker:
+    """Marks an option that decides only whether a result is accepted: it changes no byte and does not count."""
+
+
 InputFile = Annotated[str, FileMarker()]
 InputPath = Annotated[str, PathMarker()]
 ModelPath = Annotated[str, ModelMarker()]
+OldCorpus = Annotated[str, CorpusMarker()]
+Alarm = AlarmMarker()
+"""For an option of any type: `max_loss: Annotated[Share, Alarm] = 0.95`."""
 
 
 def _fraction(value: Any) -> Any:
@@ -115,6 +138,58 @@ class Settled:
     removed: Mapping[str, int] = field(default_factory=dict)
 
 
+class Tables(Protocol):
+    """The rows of one part, table by table in shard order, of old corpora first; every pass reads them again."""
+
+    def __iter__(self) -> Iterator[pa.Table]: ...
+
+    def only(self, *columns: str) -> Iterator[pa.Table]:
+        """The same tables, reading these columns alone."""
+        ...
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """Rows of a survey that a later run needs: kept in `index/` under the shard's name, as given, in order.
+
+    table: `row` (int64) and any columns, the same in every table; at least one table a shard, perhaps empty.
+    """
+
+    table: pa.Table
+
+
+@dataclass(frozen=True)
+class Against:
+    """What a census does with the corpora that an `OldCorpus` option names.
+
+    survey(table, mine, config): like the census's own, once a shard of theirs. Their shards are numbered
+    after the input's. What it yields comes before the rows of the input. `mine` says which rows the census
+    before settled on; a census that has one before it sees only these rows, and no shard without any.
+    needs(config): columns of that corpus, of its layer of the same name as the one being made (by the stage's own
+    names), and of that layer's `index/`.
+    same: the options in which that layer must agree with these.
+    """
+
+    survey: Callable[..., pa.Table | Iterator[pa.Table]]
+    needs: Callable[[Any], tuple[str, ...]]
+    same: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a task will be given: by this a stage states the memory that it needs.
+
+    kind: survey, link, settle or apply. census: its number in `before`, or -1 for the one after.
+    rows, bytes: of the documents of the largest shard (survey, apply), the rows and the bytes of the
+    Arrow tables of the largest part (link), or of all rows that come (settle).
+    """
+
+    kind: str
+    census: int
+    rows: int
+    bytes: int
+
+
 @dataclass(frozen=True)
 class Applied:
     """What `apply` gives when a table alone does not say it all.
@@ -125,6 +200,7 @@ class Applied:
     removed: documents left out, by reason.
     repeats: documents in `table` beyond their first copy.
     counts: anything else worth counting (characters changed, lines unified), summed into the ledger's `counts`.
+    spans: for a stage that makes a corpus: rows of `storage.schema.SPANS`, one for each stretch of text taken out.
     read + repeats = rows of `table` + removed + rejects (for a layer: read = rows, rejects are among them).
     """
 
@@ -134,6 +210,7 @@ class Applied:
     removed: Mapping[str, int] = field(default_factory=dict)
     repeats: int = 0
     counts: Mapping[str, int] = field(default_factory=dict)
+    spans: pa.Table | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +222,8 @@ class Census:
     the pass altogether: `settle` gets no tables. None, or no `sample`, surveys every document. The config
     must have a `seed`.
     needs: the columns of this census when they differ from the stage's.
+    against: what it does with old corpora.
+    indexed: whether the survey yields `Indexed` tables under these options.
     A stage that takes sources is surveyed by slices: survey(slice, mine, config), where slice["index"] is its number.
     """
 
@@ -153,6 +232,8 @@ class Census:
     link: Callable[..., pa.Table] | None = None
     sample: Callable[[Any], int | None] | None = None
     needs: Callable[[Any], tuple[str, ...]] | None = None
+    against: Against | None = None
+    indexed: Callable[[Any], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -171,6 +252,10 @@ class Stage:
     suffix(config): the file name suffix of a stage that makes files, such as ".jsonl.zst".
     report(model, summary, config) -> lines that the command prints at its end; made in a worker, and either
     table may be None.
+    alarm(summary, config): raises DataError when the result should not be accepted as it is; asked right before
+    the commit, of options of the type `Alarm`. Finished work stays, so a run with another limit commits at once.
+    memory(load, config) -> bytes that a task allocates at most beyond what an idle worker holds; None
+    is 128 MiB and four times the bytes of the load.
     """
 
     name: str
@@ -188,6 +273,8 @@ class Stage:
     parts: Callable[..., int] | None = None
     suffix: Callable[[Any], str] | None = None
     report: Callable[..., list[str]] | None = None
+    alarm: Callable[..., None] | None = None
+    memory: Callable[[Load, Any], int] | None = None
 
     @property
     def panel(self) -> str:

@@ -1,4 +1,4 @@
-"""The columns that every corpus has, and the two tables that stages write beside them."""
+"""The columns that every corpus has, and the tables that stages write beside them."""
 
 from __future__ import annotations
 
@@ -31,5 +31,18 @@ REJECTS = pa.schema(
         pa.field("unit", pa.string(), nullable=False),
         pa.field("reason", pa.string(), nullable=False),
         pa.field("detail", pa.large_string(), nullable=False),
+    ]
+)
+
+# A stretch of a document's text that was taken out, in bytes of the text as it was; `of` and `of_start`
+# say where the copy that stays begins.
+SPANS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("start", pa.int64(), nullable=False),
+        pa.field("end", pa.int64(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("of", pa.string()),
+        pa.field("of_start", pa.int64()),
     ]
 )
