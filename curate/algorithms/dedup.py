@@ -1,6 +1,8 @@
-"""Candidates for deduplication: documents that share a band key, joined into components.
+"""Candidates for deduplication: documents that share a key, joined into components.
 
-A document is named by one int64 here: its shard in the upper 23 bits, its row in the lower 40.
+A document is named by one int64 here: its shard in bits 40 to 61, its row in the lower 40, and `OLD` where
+it belongs to an old corpus. So new documents come before old ones, and the smallest document of a
+component is old only if all of them are.
 """
 
 from __future__ import annotations
@@ -12,64 +14,162 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.algorithms import dedup_signatures
 from curate.algorithms.dedup_bands import Bands
 from curate.errors import UsageError
-from curate.kernels import arrow, components, hashing, minhash, words
+from curate.kernels import arrow, components, hashing, minhash, urls, words
 
 ROW_BITS = 40
+OLD = 1 << 62
 PIECE_DOCUMENTS = 1 << 16
 ROWS_PER_TABLE = 1 << 20
+COLUMNS = {"similarity": ("text", "digest"), "normalised": ("text", "digest"), "text": ("digest",), "url": ("url",)}
+"""What identifies a document (its n-grams, its words in order, its text, its address), and the columns that tell."""
+UNITS = {"word": words.WORDS, "character": words.CHARACTERS}
 
 
 class Sketching(NamedTuple):
-    """ngram: words in an n-gram. bands: None leaves only the exact keys. scope: the column whose
-    values are deduplicated apart from one another, or None."""
+    """What the keys of documents are.
+
+    ngram: tokens in an n-gram. bands: how a sketch is cut; None leaves only the exact keys. scope: the column whose
+    values are deduplicated apart from one another, or None. by: one of `COLUMNS`; all but `similarity` have one
+    key a document and no bands. unit: one of `UNITS`, of `similarity` alone. sketch: `fast` or one of
+    `dedup_signatures.SCHEMES`, whose signatures have `permutations` values. index: whether to yield index tables.
+    """
 
     ngram: int
     bands: Bands | None
     scope: str | None
     seed: int
+    by: str = "similarity"
+    unit: str = "word"
+    sketch: str = "fast"
+    permutations: int = 128
+    index: bool = False
 
 
-def documents_of(table: pa.Table) -> np.ndarray:
+class Keys(NamedTuple):
+    """keys: uint64, of one document after another; ends: int64 (n,), where each document's keys end.
+    signatures: uint32, shape (m, width), of the documents that are `filled`, bool (n,), or of none."""
+
+    keys: np.ndarray
+    ends: np.ndarray
+    signatures: np.ndarray
+    filled: np.ndarray
+
+
+def documents_of(table: pa.Table, old: bool = False) -> np.ndarray:
     """The documents of a table with `shard` and `row`: int64, shape (n,)."""
-    return arrow.numbers(table["shard"]).astype(np.int64) << ROW_BITS | arrow.numbers(table["row"])
+    documents = arrow.numbers(table["shard"]).astype(np.int64) << ROW_BITS | arrow.numbers(table["row"])
+    return documents | OLD if old else documents
 
 
 def survey_keys(table: pa.Table, sketching: Sketching) -> Iterator[pa.Table]:
     """The keys of a shard's documents: `part`, `key`, `document`, in pieces.
 
     At most 1 + bands rows of 20 bytes a document: 440 bytes with 21 bands; one row for a document whose
-    word sequence occurred before in the shard. Memory: twice that for a piece of 65,536 documents, 32 bytes
-    for every document of the shard, and 6 bytes a byte of the longest.
+    token sequence occurred before in the shard. Memory: twice that for a piece of 65,536 documents, 32 bytes
+    for every document of the shard, and 6 bytes a byte of the longest (12 where tokens are characters).
+
+    With `index`, also tables `row`, `keys`, `signature`: of every document in order, its keys, exact key first, and its
+    whole sketch. A document that has only its exact key has an empty signature. 8 bytes a key, 4 a value.
     """
-    texts = arrow.strings(table["text"])
-    digests = np.ascontiguousarray(arrow.fixed_bytes(table["digest"])).view(np.uint64)
     salts = _salts(table, sketching.scope)
     documents = documents_of(table)
-    bands = sketching.bands or Bands(0, 1)
-    permutations = minhash.permutations(bands.bands * bands.rows, sketching.seed)
-    seen = np.zeros(1 << (2 * len(texts)).bit_length(), dtype=np.uint64)
-    for start in range(0, max(len(texts), 1), PIECE_DOCUMENTS):
-        end = min(start + PIECE_DOCUMENTS, len(texts))
-        keys = np.empty((end - start) * (1 + bands.bands), dtype=np.uint64)
-        rows = np.empty(len(keys), dtype=np.int64)
-        count = minhash.document_keys(
-            texts.offsets[start : end + 1],
-            texts.data,
-            digests[start:end],
-            salts[start:end],
-            words.tables(),
-            sketching.ngram,
-            bands.rows,
-            permutations,
-            seen,
-            keys,
-            rows,
-        )
-        keys = keys[:count]
-        parts = (keys >> np.uint64(32)).astype(np.uint32)
-        yield pa.table({"part": parts, "key": keys, "document": documents[start:end][rows[:count]]})
+    bands = (sketching.bands if sketching.by == "similarity" else None) or Bands(0, 1)
+    seen = np.zeros(1 << (2 * len(documents)).bit_length(), dtype=np.uint64)
+    for start in range(0, max(len(documents), 1), PIECE_DOCUMENTS):
+        piece = table.slice(start, PIECE_DOCUMENTS)
+        own = salts[start : start + PIECE_DOCUMENTS]
+        if sketching.by in ("text", "url"):
+            found = _names(piece, own, sketching.by)
+        else:
+            found = _sketches(piece, own, bands, sketching, seen)
+        yield _routed(found.keys, np.repeat(documents[start : start + PIECE_DOCUMENTS], _counts(found.ends)))
+        if sketching.index:
+            yield _indexed(arrow.combined(piece["row"]), found)
+
+
+def old_keys(table: pa.Table) -> pa.Table:
+    """The keys of old documents, as `survey_keys` gives them: from an index table and its `shard`."""
+    lists = arrow.combined(table["keys"])
+    ends = arrow.numbers(lists.offsets)
+    return _routed(arrow.numbers(lists.flatten()), np.repeat(documents_of(table, old=True), np.diff(ends)))
+
+
+def _routed(keys: np.ndarray, documents: np.ndarray) -> pa.Table:
+    return pa.table({"part": (keys >> np.uint64(32)).astype(np.uint32), "key": keys, "document": documents})
+
+
+def _counts(ends: np.ndarray) -> np.ndarray:
+    return np.diff(ends, prepend=0)
+
+
+def _indexed(rows: pa.Array, found: Keys) -> pa.Table:
+    widths = np.where(found.filled, found.signatures.shape[1], 0)
+    return pa.table(
+        {
+            "row": rows,
+            "keys": _lists(found.ends, found.keys),
+            "signature": _lists(np.cumsum(widths), found.signatures.reshape(-1)),
+        }
+    )
+
+
+def _lists(ends: np.ndarray, values: np.ndarray) -> pa.Array:
+    return pa.ListArray.from_arrays(pa.array(np.concatenate([[0], ends]).astype(np.int32)), pa.array(values))
+
+
+def _names(piece: pa.Table, salts: np.ndarray, by: str) -> Keys:
+    """One key a document, of its digest or its address; none for a document without an address."""
+    present = np.ones(piece.num_rows, dtype=np.bool_)
+    if by == "text":
+        names = _digests(piece)
+    else:
+        addresses = arrow.strings(piece["url"])
+        names = np.empty((piece.num_rows, 2), dtype=np.uint64)
+        urls.name_urls(addresses.offsets, addresses.data, names, present)
+    keys = np.empty(piece.num_rows, dtype=np.uint64)
+    minhash.name_keys(names, salts, keys)
+    return Keys(keys[present], np.cumsum(present), np.empty((0, 0), np.uint32), np.zeros(len(keys), np.bool_))
+
+
+def _digests(piece: pa.Table) -> np.ndarray:
+    return np.ascontiguousarray(arrow.fixed_bytes(piece["digest"])).view(np.uint64)
+
+
+def _sketches(piece: pa.Table, salts: np.ndarray, bands: Bands, sketching: Sketching, seen: np.ndarray) -> Keys:
+    texts = arrow.strings(piece["text"])
+    bins = bands.bands * bands.rows
+    fast = sketching.sketch == "fast"
+    keys = np.empty(len(texts) * (1 + bands.bands), dtype=np.uint64)
+    ends = np.empty(len(texts), dtype=np.int64)
+    filled = np.empty(len(texts), dtype=np.bool_)
+    signatures = np.empty((len(texts) if sketching.index and fast else 0, bins), dtype=np.uint32)
+    count = minhash.document_keys(
+        texts.offsets,
+        texts.data,
+        _digests(piece),
+        salts,
+        words.tables(),
+        UNITS[sketching.unit] if sketching.by == "similarity" else words.WORDS,
+        sketching.ngram,
+        bands.rows,
+        minhash.permutations(bins, sketching.seed),
+        seen,
+        keys,
+        ends,
+        signatures,
+        filled,
+    )
+    found = Keys(keys[:count], ends, signatures[: filled.sum() if len(signatures) else 0], filled)
+    if fast or not bins:
+        return found
+    signatures = dedup_signatures.signatures(
+        texts, filled, sketching.unit, sketching.ngram, sketching.permutations, sketching.seed, sketching.sketch
+    )
+    minhash.replace_bands(signatures[:, :bins], bands.rows, filled, salts, ends, keys)
+    return found._replace(signatures=signatures)
 
 
 def _salts(table: pa.Table, scope: str | None) -> np.ndarray:
@@ -128,7 +228,8 @@ def _resolved(forest: components.Forest, order: np.ndarray) -> tuple[np.ndarray,
 def components_of(tables: Iterable[pa.Table]) -> tuple[pa.Table, Iterator[pa.Table]]:
     """Join what the parts found: a table of counts, and the rows `shard, row, component, group`.
 
-    Only documents that share a key with another have a row. Memory: 24 to 48 bytes for each of these
+    Only documents that share a key with another have a row, and none of a component that consists of old
+    documents only: nobody asks about these. Memory: 24 to 48 bytes for each of these
     (twice that for a moment when the arrays grow), nothing for the others.
     """
     forest = components.forest(1024)
@@ -147,12 +248,13 @@ def _component_rows(forest: components.Forest, order: np.ndarray) -> Iterator[pa
     for start in range(0, max(len(order), 1), ROWS_PER_TABLE):
         chosen = order[start : start + ROWS_PER_TABLE]
         roots, groups = _resolved(forest, chosen)
-        documents = forest.documents[chosen]
+        asked = roots < OLD
+        documents = forest.documents[chosen][asked]
         yield pa.table(
             {
-                "shard": (documents >> ROW_BITS).astype(np.int32),
+                "shard": ((documents & ~OLD) >> ROW_BITS).astype(np.int32),
                 "row": documents & ((1 << ROW_BITS) - 1),
-                "component": roots,
-                "group": groups,
+                "component": roots[asked],
+                "group": groups[asked],
             }
         )

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from curate.kernels.hashing import mix64
-from curate.kernels.words import hash_ngrams, hash_sequence, hash_words
+from curate.kernels.words import hash_ngrams, hash_sequence, hash_tokens, most_tokens
 
 EMPTY = np.uint32(0xFFFFFFFF)
 EXACT = np.uint64(1)
@@ -117,14 +117,25 @@ def band_key(values, start, end, salt):
 
 
 @njit(nogil=True, cache=True)
-def _exact_key(hashes, count, digest, salt):
-    """A key that documents share when their words are the same in the same order, or, lacking words, their digests.
+def _name_key(name, salt):
+    """A key that documents of one salt share when their names, of 128 bits, are equal.
 
     Of N different documents any two share one with probability below N**2 / 2**64: 6e-8 for a million.
     """
-    if count:
-        return mix64(hash_sequence(hashes, count) ^ salt) | EXACT
-    return mix64(mix64(digest[0]) ^ (digest[1] << _1) ^ (digest[1] >> _33) ^ salt) | EXACT
+    return mix64(mix64(name[0]) ^ (name[1] << _1) ^ (name[1] >> _33) ^ salt) | EXACT
+
+
+@njit(nogil=True, cache=True)
+def _exact_key(hashes, count, digest, salt):
+    """The same for documents with the same tokens in the same order or, lacking tokens, the same digest."""
+    return mix64(hash_sequence(hashes, count) ^ salt) | EXACT if count else _name_key(digest, salt)
+
+
+@njit(nogil=True, cache=True)
+def name_keys(names, salts, out):
+    """The keys of names: names (n, 2) uint64; salts (n,) uint64, or empty; out (n,) uint64."""
+    for i in range(len(out)):
+        out[i] = _name_key(names[i], salts[i] if len(salts) else _0)
 
 
 @njit(nogil=True, cache=True)
@@ -141,36 +152,64 @@ def _is_new(key, seen):
 
 
 @njit(nogil=True, cache=True)
-def document_keys(offsets, data, digests, salts, tables, ngram, rows, permutations, seen, keys, documents):
-    """Keys of every document of a shard; gives how many were written.
+def document_keys(
+    offsets, data, digests, salts, tables, unit, ngram, rows, permutations, seen, keys, ends, signatures, filled
+):
+    """Keys and sketches of every document of a shard; gives how many keys there are.
 
     A document has its exact key and, unless one with the same exact key came before it in the
-    shard or it has no words, one key for each band.
+    shard or it has no tokens, one key for each band.
 
     digests: uint64, shape (n, 2). salts: uint64, shape (n,), or empty: documents of different salts
-    share no key. rows: permutations a band. seen: uint64 zeros, a power of two above n.
-    keys: uint64 and documents: int64, room for n x (1 + bands).
+    share no key. unit: of `hash_tokens`. rows: permutations a band. seen: uint64 zeros, a power of two above n.
+    keys: uint64, room for n x (1 + bands); ends: int64 (n,), where each document's keys end.
+    signatures: uint32, shape (n, bins), gets the sketches of documents with bands, one after another, and
+    filled: bool (n,), which documents those are; signatures of no rows when nobody asks.
     """
     longest = 0
     for i in range(len(offsets) - 1):
         longest = max(longest, offsets[i + 1] - offsets[i])
-    hashes = np.empty(longest // 2 + 1, dtype=np.uint64)
-    scratch = np.empty(longest // 2 + 1, dtype=np.uint32)
+    hashes = np.empty(most_tokens(unit, longest) + 1, dtype=np.uint64)
+    scratch = np.empty(len(hashes), dtype=np.uint32)
     spans = np.empty((0, 2), dtype=np.int64)
     values = np.empty(len(permutations.multipliers), dtype=np.uint32)
     written = 0
+    sketched = 0
     for i in range(len(offsets) - 1):
         salt = salts[i] if len(salts) else _0
-        count = hash_words(data, offsets[i], offsets[i + 1], tables, hashes, spans)
+        count = hash_tokens(data, offsets[i], offsets[i + 1], tables, unit, hashes, spans)
         key = _exact_key(hashes, count, digests[i], salt)
         keys[written] = key
-        documents[written] = i
         written += 1
-        if not _is_new(key, seen) or not count or not len(values):
-            continue
-        sketch(hashes, hash_ngrams(hashes, count, ngram), permutations, scratch, values)
-        for start in range(0, len(values), rows):
-            keys[written] = band_key(values, start, start + rows, salt)
-            documents[written] = i
-            written += 1
+        filled[i] = _is_new(key, seen) and count > 0 and len(values) > 0
+        if filled[i]:
+            sketch(hashes, hash_ngrams(hashes, count, ngram), permutations, scratch, values)
+            written = band_keys(values, rows, salt, keys, written)
+            if len(signatures):
+                signatures[sketched] = values
+                sketched += 1
+        ends[i] = written
     return written
+
+
+@njit(nogil=True, cache=True)
+def band_keys(values, rows, salt, keys, at):
+    """Write the keys of a sketch's bands from keys[at] on; gives where they end."""
+    for start in range(0, len(values), rows):
+        keys[at] = band_key(values, start, start + rows, salt)
+        at += 1
+    return at
+
+
+@njit(nogil=True, cache=True)
+def replace_bands(signatures, rows, filled, salts, ends, keys):
+    """Put the keys of other sketches into the place of those that `document_keys` wrote.
+
+    signatures: uint32, shape (m, bands x rows), of the documents that are `filled`.
+    """
+    sketched = 0
+    for i in range(len(filled)):
+        if filled[i]:
+            bands = signatures.shape[1] // rows
+            band_keys(signatures[sketched], rows, salts[i] if len(salts) else _0, keys, ends[i] - bands)
+            sketched += 1

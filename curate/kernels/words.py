@@ -1,4 +1,4 @@
-"""Words of UTF-8 text as 64-bit hashes, straight from the bytes, and n-grams of them.
+"""Words or characters of UTF-8 text as 64-bit hashes, straight from the bytes, and n-grams of them.
 
 A word is a longest run of `\\w` characters in Python's Unicode sense, lower-cased by simple case
 mapping; a character of a script that puts no space between words (`unicode.SINGLE`: ideographs,
@@ -21,7 +21,11 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from curate.kernels import unicode
-from curate.kernels.unicode import SINGLE, WORD, Table, decode, flag, lowered
+from curate.kernels.unicode import SINGLE, SPACE, WORD, Table, decode, flag, lowered
+
+WORDS = 0
+CHARACTERS = 1
+"""The units of `hash_tokens`."""
 
 _TOP = np.uint64(0x8080808080808080)
 _LOW7 = np.uint64(0x7F7F7F7F7F7F7F7F)
@@ -213,10 +217,60 @@ def hash_words(data, start, end, tables, hashes, spans):
 
 
 @njit(nogil=True, cache=True)
-def hash_ngrams(hashes, count, ngram):
-    """Replace the first `count` word hashes by the hashes of their runs of `ngram` words; gives how many there are.
+def hash_characters(data, start, end, tables, hashes, spans):
+    """The same for characters: lower-cased code points, a run of white space being one space, none at the ends.
 
-    Fewer words than that are one shorter run. The hash is a polynomial in an odd base modulo 2**64
+    hashes: room for end - start.
+    """
+    count = 0
+    at = np.int64(start)
+    waiting = at
+    want = len(spans) > 0
+    while at < end:
+        first = at
+        code_point, length = decode(data, at)
+        at += length
+        if flag(tables.flags.pages, tables.flags.leaves, code_point) & SPACE:
+            continue
+        if count and first > waiting:
+            hashes[count] = _character(np.int64(0x20))
+            if want:
+                spans[count, 0] = waiting
+                spans[count, 1] = first
+            count += 1
+        hashes[count] = _character(lowered(tables.lower.pages, tables.lower.leaves, code_point))
+        if want:
+            spans[count, 0] = first
+            spans[count, 1] = at
+        count += 1
+        waiting = at
+    return count
+
+
+@njit(nogil=True, cache=True)
+def _character(code_point):
+    return _finished(_fold(_START, np.uint64(code_point)))
+
+
+@njit(nogil=True, cache=True)
+def most_tokens(unit, size):
+    """No text of `size` bytes has more tokens of a unit than this."""
+    return size if unit == CHARACTERS else (size + 1) // 2
+
+
+@njit(nogil=True, cache=True)
+def hash_tokens(data, start, end, tables, unit, hashes, spans):
+    """`hash_words` or `hash_characters`; hashes: room for most_tokens(unit, end - start)."""
+    if unit == CHARACTERS:
+        return hash_characters(data, start, end, tables, hashes, spans)
+    return hash_words(data, start, end, tables, hashes, spans)
+
+
+@njit(nogil=True, cache=True)
+def hash_ngrams(hashes, count, ngram):
+    """Replace the first `count` token hashes by the hashes of their runs of `ngram`; gives how many there are.
+
+    Fewer tokens than that are one shorter run. The hash is a polynomial in an odd base modulo 2**64
     (Karp and Rabin 1987), rolled from run to run, then mixed by a bijection.
     """
     if count == 0:
@@ -238,7 +292,7 @@ def hash_ngrams(hashes, count, ngram):
 
 @njit(nogil=True, cache=True)
 def hash_sequence(hashes, count):
-    """One hash of a whole sequence of word hashes."""
+    """One hash of a whole sequence of token hashes."""
     total = _START ^ np.uint64(count)
     for i in range(count):
         total = ((total << _29) ^ (total >> _35) ^ hashes[i]) * _FOLD
