@@ -163,15 +163,16 @@ class Against:
     """What a census does with the corpora that an `OldCorpus` option names.
 
     survey(table, mine, config): like the census's own, once a shard of theirs. Their shards are numbered
-    after the input's. What it yields comes before the rows of the input. `mine` says which rows the census
-    before settled on; a census that has one before it sees only these rows, and no shard without any.
+    after the input's. What it yields comes before the rows of the input.
     needs(config): columns of that corpus, of its layer of the same name as the one being made (by the stage's own
     names), and of that layer's `index/`.
+    indexed: those of them that lie in `index/`.
     same: the options in which that layer must agree with these.
     """
 
     survey: Callable[..., pa.Table | Iterator[pa.Table]]
     needs: Callable[[Any], tuple[str, ...]]
+    indexed: tuple[str, ...] = ()
     same: tuple[str, ...] = ()
 
 
@@ -224,6 +225,7 @@ class Census:
     needs: the columns of this census when they differ from the stage's.
     against: what it does with old corpora.
     indexed: whether the survey yields `Indexed` tables under these options.
+    only_mine: the survey sees only its `mine` rows, and nothing else of a shard is read.
     A stage that takes sources is surveyed by slices: survey(slice, mine, config), where slice["index"] is its number.
     """
 
@@ -234,6 +236,7 @@ class Census:
     needs: Callable[[Any], tuple[str, ...]] | None = None
     against: Against | None = None
     indexed: Callable[[Any], bool] | None = None
+    only_mine: bool = False
 
 
 @dataclass(frozen=True)

@@ -142,29 +142,15 @@ def parse_bytes(text: str | int | None) -> int | None:
     return value
 
 
-def named_corpora(values: list[str]) -> tuple[tuple[str, str], ...]:
-    """`FOLDER` or `NAME=FOLDER` as (name, folder). Raises UsageError when two share a name."""
-    found: list[tuple[str, str]] = []
-    for value in values:
-        name, mark, path = value.partition("=")
-        if not mark or os.sep in name:
-            name, path = os.path.basename(os.path.abspath(value)), value
-        if not name or "#" in name or "/" in name:
-            raise UsageError(f"corpora: '{name}' cannot be in ids, which are made with '/' and '#'; write NAME={path}")
-        if name in (other for other, _ in found):
-            raise UsageError(f"corpora: two are called '{name}'; name one by NAME={path}")
-        found.append((name, path))
-    return tuple(found)
-
-
 def request(stage: Stage, options: StepOptions) -> Request:
     """The common options as the planner wants them. Raises UsageError for one that this verb does not take."""
     from curate.runtime.plan import Request
+    from curate.storage.corpus import named
 
     if stage.takes == "corpora":
         if not options.corpora:
             raise UsageError(f"{stage.name}: give at least one corpus")
-        corpora = named_corpora(options.corpora)
+        corpora = named(options.corpora)
     elif stage.takes == "corpus":
         if not options.corpus:
             raise UsageError(f"{stage.name}: which corpus? none is named, and no step before wrote one")

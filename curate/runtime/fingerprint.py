@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from curate.errors import UsageError
-from curate.stage import FileMarker, ModelMarker, PathMarker, StageConfig, marked
+from curate.stage import CorpusMarker, FileMarker, ModelMarker, PathMarker, StageConfig, marked
+from curate.storage.corpus import named
 from curate.storage.sources import listing
 
 
@@ -28,6 +29,8 @@ def resolved_options(config: StageConfig) -> dict[str, Any]:
         options[name] = _each(options[name], lambda value, name=name: file_digest(name, value))
     for name in marked(type(config), ModelMarker):
         options[name] = _each(options[name], _model_digest)
+    for name in marked(type(config), CorpusMarker):
+        options[name] = [corpus for corpus, _ in named(options[name])]
     return options
 
 
@@ -39,6 +42,8 @@ def absolute_options(config: StageConfig, resolved: dict[str, Any]) -> dict[str,
     options = config.model_dump(mode="json")
     for name in marked(type(config), PathMarker):
         options[name] = _each(options[name], os.path.abspath)
+    for name in marked(type(config), CorpusMarker):
+        options[name] = [f"{corpus}={os.path.abspath(folder)}" for corpus, folder in named(options[name])]
     for name in [*marked(type(config), FileMarker), *marked(type(config), ModelMarker)]:
         files = resolved[name] if isinstance(resolved[name], list) else [resolved[name]]
         given = iter(files)

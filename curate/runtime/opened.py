@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from curate.errors import UsageError
-from curate.runtime.plan import layer_schema
+from curate.runtime.inputs import layer_schema
 from curate.storage import shard as shards
 from curate.storage.corpus import DOCUMENTS, Corpus
 

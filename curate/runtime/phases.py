@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def phases(plan: Plan, stage: Stage, config: StageConfig) -> list[Phase]:
         add("count", 0, surveys)
     for number, census in enumerate(stage.before):
         if sample_size(stage, config, number) != 0:
-            add("survey", number, surveys)
+            add("survey", number, surveys + (len(plan.old_runs) if census.against else 0))
             if census.link:
                 add("link", number, plan.parts)
         add("settle", number, 1)
@@ -100,8 +101,9 @@ def unfinished(plan: Plan, stage: Stage, phase: Phase, with_rows: bool = True) -
     if phase.kind == "settle":
         return [] if _settled(plan, stage, phase.census, with_rows) else [0]
     if phase.kind != "apply":
+        unindexed = set(_unindexed(plan, stage, phase)) if phase.kind == "survey" else set()
         names = (plan.output.work(work_name(phase.kind, phase.census, i)) for i in range(phase.tasks))
-        return [i for i, path in enumerate(names) if not path.exists()]
+        return [i for i, path in enumerate(names) if i in unindexed or not path.exists()]
     if plan.makes == "layer":
         there = set(plan.output.shard_names())
         return [i for i, shard in enumerate(plan.shards) if shard["name"] not in there]
@@ -115,6 +117,15 @@ def unfinished(plan: Plan, stage: Stage, phase: Phase, with_rows: bool = True) -
         for i in range(phase.tasks)
         if not slice_finished(plan, names := pieces.get(i, [])) or not all(there.issuperset(names) for there in carried)
     ]
+
+
+def _unindexed(plan: Plan, stage: Stage, phase: Phase) -> Iterator[int]:
+    """Survey tasks of which a shard's index is missing."""
+    census = stage.before[phase.census] if phase.census != AFTER else None
+    if census and census.indexed and census.indexed(stage.config.model_validate(plan.options)):
+        for number, (start, end) in enumerate(plan.runs):
+            if not all(plan.output.index(shard["name"]).exists() for shard in plan.shards[start:end]):
+                yield number
 
 
 def _still_carried(plan: Plan, layer: str) -> bool:
@@ -178,9 +189,10 @@ def needed(plan: Plan, stage: Stage, found: list[Phase]) -> list[tuple[Phase, li
     wanted = {("apply", 0), ("settle", AFTER), ("settle", len(stage.before) - 1)}
     todo = []
     for phase in reversed(found):
-        if (phase.kind, phase.census) not in wanted:
-            continue
-        missing = unfinished(plan, stage, phase, ("rows", phase.census) in wanted)
+        if (phase.kind, phase.census) in wanted:
+            missing = unfinished(plan, stage, phase, ("rows", phase.census) in wanted)
+        else:
+            missing = list(_unindexed(plan, stage, phase)) if phase.kind == "survey" else []
         if not missing:
             continue
         todo.append((phase, missing))

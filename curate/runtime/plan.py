@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from curate.errors import UsageError
 from curate.runtime.checks import check_circle, check_existing, check_names, check_outside, check_place
 from curate.runtime.fingerprint import absolute_options, digest, resolved_options
+from curate.runtime.inputs import Input, carried_layers, read_inputs, read_old, wanted_columns
+from curate.runtime.old import old_corpora
 from curate.stage import InputShard, PathMarker, Stage, StageConfig, marked
 from curate.storage import sources
 from curate.storage.corpus import DOCUMENTS, Corpus, Generation
 from curate.storage.manifest import Manifest
 from curate.storage.schema import FORMAT
-from curate.storage.shard import is_wide, read_schema
 
 RUNTIME_COLUMNS = ("shard", "row", "corpus")
 SURVEY_BYTES = 2 << 30
@@ -49,18 +48,11 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Input:
-    """One input corpus as it was when planned: the generation of each layer read, and where each column lies."""
-
-    name: str
-    path: str
-    layers: dict[str, str]
-    columns: dict[str, str]
-
-
-@dataclass(frozen=True)
 class Plan:
-    """Plain values only. `shards` are the input's, `slices` what a corpus or files are made from."""
+    """Plain values only. `shards` are the input's, `slices` what a corpus or files are made from.
+
+    `old` are the shards of corpora read beside the input, numbered after the input's own.
+    """
 
     stage: str
     makes: str
@@ -78,6 +70,9 @@ class Plan:
     causes: list[str]
     slices: list[dict[str, Any]]
     runs: list[list[int]]
+    old: list[dict[str, Any]]
+    old_inputs: list[Input]
+    old_runs: list[list[int]]
     carried: dict[str, list[str]]
     contents: dict[str, str]
     settings: dict[str, Any]
@@ -119,23 +114,18 @@ class Plan:
     @staticmethod
     def loads(text: str) -> Plan:
         value = json.loads(text)
-        value["inputs"] = [Input(**item) for item in value["inputs"]]
+        for name in ("inputs", "old_inputs"):
+            value[name] = [Input(**item) for item in value[name]]
         return Plan(**value)
-
-
-def layer_schema(corpus: Corpus, layer: str) -> pa.Schema:
-    """The Arrow schema of a finished layer, from its first shard."""
-    found = corpus.must(layer)
-    return read_schema(corpus.generation(layer, found.generation).shard(found.shards[0].name))
 
 
 def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[], dict[str, Stage]]) -> Plan:
     """Decide everything. Raises UsageError for what cannot be made, with the next step."""
     corpora = [(name, Corpus(path)) for name, path in request.corpora]
     target, layer = _target(stage, request, corpora)
-    carried = _carried(stage, request, corpora)
-    wanted = _wanted(stage, config, request.where)
-    inputs, shards, contents = _inputs(stage, corpora, wanted, carried, known)
+    carried = carried_layers(stage, request.carry, corpora)
+    inputs, shards, contents = read_inputs(stage, corpora, wanted_columns(stage, config, request.where), carried, known)
+    old_inputs, old, old_contents = read_old(stage, config, layer, target)
     if stage.makes == "layer":
         check_circle(corpora[0][1], layer, contents)
         check_names(stage, config, corpora[0][1], layer)
@@ -143,6 +133,7 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
     check_outside(target, _patterns(config), files)
     total = sum(file.size * (4 if _compressed(file.path) else 1) for file in files) or sum(s["bytes"] for s in shards)
     shard_bytes = request.shard_bytes or automatic_shard_bytes(total)
+    contents |= old_contents
     options = resolved_options(config)
     settings = {
         "options": options,
@@ -158,7 +149,9 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
     if stage.slices:
         given = files if stage.takes == "sources" else [_input_shard(shard) for shard in shards]
         slices = [{**item, "index": i} for i, item in enumerate(stage.slices(given, config, shard_bytes))]
-    parts = stage.parts([_input_shard(s) for s in shards], config) if stage.parts else _parts(shards, total)
+    parts = _parts([*shards, *old], total)
+    if stage.parts:
+        parts = stage.parts([_input_shard({**shard, "index": i}) for i, shard in enumerate([*shards, *old])], config)
     plan = Plan(
         stage=stage.name,
         makes=stage.makes,
@@ -178,6 +171,9 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
         ),
         slices=slices,
         runs=_runs(shards),
+        old=old,
+        old_inputs=old_inputs,
+        old_runs=_runs(old),
         carried=carried,
         contents=contents,
         settings=settings,
@@ -242,131 +238,8 @@ def _sources(stage: Stage, config: StageConfig, target: Path, corpora: list[tupl
     if stage.takes == "sources":
         return sorted(os.path.relpath(pattern, target) for pattern in _patterns(config))
     if stage.makes == "layer":
-        return []
+        return [os.path.relpath(Corpus(folder).path, target) for _, folder in old_corpora(config)]
     return sorted(os.path.relpath(corpus.path, target) for _, corpus in corpora)
-
-
-def _carried(stage: Stage, request: Request, corpora: list[tuple[str, Corpus]]) -> dict[str, list[str]]:
-    if stage.makes != "corpus" or stage.takes == "sources" or request.carry == "none":
-        return {}
-    chosen: dict[str, list[str]] = {}
-    named = None if request.carry in (None, "all") else request.carry.split(",")
-    for _, corpus in corpora:
-        layers = [layer for layer in corpus.layers() if layer != DOCUMENTS]
-        for layer in layers if named is None else [name for name in named if name in layers]:
-            small = not any(is_wide(kind) for kind in layer_schema(corpus, layer).types)
-            if request.carry is not None or small:
-                names = [*chosen.get(layer, ()), *corpus.must(layer).column_names]
-                chosen[layer] = list(dict.fromkeys(names))
-    for name in named or []:
-        if name not in chosen:
-            raise UsageError(
-                f"--carry '{name}': no such layer in {', '.join(str(corpus.path) for _, corpus in corpora)}"
-            )
-    return chosen
-
-
-def _wanted(stage: Stage, config: StageConfig, where: str | None) -> list[str]:
-    names: list[str] = list(EVERYTHING) if stage.makes == "corpus" else list(stage.needs(config))
-    for census in stage.before:
-        names += list((census.needs or stage.needs)(config))
-        if census.sample and stage.takes != "sources":
-            names.append("id")
-    if stage.after and stage.makes == "layer":
-        names += needed_after(stage, config)
-    if where:
-        from curate.algorithms.where import columns
-
-        names += columns(where)
-    return list(dict.fromkeys(names))
-
-
-def needed_after(stage: Stage, config: StageConfig) -> list[str]:
-    """The columns of the input that the census after needs: what the stage adds itself is at hand."""
-    assert stage.after is not None and stage.adds is not None
-    added = stage.adds(config).names
-    return [name for name in (stage.after.needs or stage.needs)(config) if name not in added]
-
-
-def _inputs(
-    stage: Stage,
-    corpora: list[tuple[str, Corpus]],
-    wanted: Sequence[str],
-    carried: dict[str, list[str]],
-    known: Callable[[], dict[str, Stage]],
-) -> tuple[list[Input], list[dict[str, Any]], dict[str, str]]:
-    inputs, shards, contents = [], [], {}
-    united: dict[str, tuple[pa.DataType, str]] = {}
-    anywhere = {name for _, corpus in corpora for name in corpus.columns()}
-    for number, (name, corpus) in enumerate(corpora):
-        documents = corpus.documents()
-        owners = corpus.columns()
-        columns = {}
-        for column in _expand(wanted, owners, carried):
-            if column in owners:
-                columns[column] = owners[column]
-            elif column not in anywhere:
-                raise UsageError(_unknown_column(column, corpus, owners, known))
-        layers = sorted({DOCUMENTS, *columns.values()})
-        for layer in layers:
-            if why := corpus.stale(layer):
-                redo = corpus.must(layer).stage
-                raise UsageError(
-                    f"{corpus.path}: layer '{layer}' is stale: {why}; run `curate {redo} {corpus.path}"
-                    f"{'' if redo == layer else f' --as {layer}'} ...` again, or the whole recipe by `curate run`"
-                )
-            _unite(united, layer_schema(corpus, layer), columns, layer, str(corpus.path))
-            contents[layer if len(corpora) == 1 and stage.makes == "layer" else f"{name}/{layer}"] = corpus.must(
-                layer
-            ).content
-        inputs.append(
-            Input(name, str(corpus.path), {layer: corpus.must(layer).generation for layer in layers}, columns)
-        )
-        digests = {layer: [shard.digest for shard in corpus.must(layer).shards] for layer in layers}
-        for i, entry in enumerate(documents.shards):
-            shards.append(
-                {
-                    "index": len(shards),
-                    "corpus": number,
-                    "name": entry.name,
-                    "rows": entry.rows,
-                    "bytes": entry.bytes,
-                    "tokens": entry.tokens,
-                    "digests": {layer: digests[layer][i] for layer in layers},
-                }
-            )
-    return inputs, shards, contents
-
-
-def _expand(wanted: Sequence[str], owners: dict[str, str], carried: dict[str, list[str]]) -> list[str]:
-    if "*" not in wanted:
-        return list(wanted)
-    everything = [name for name, layer in owners.items() if layer == DOCUMENTS or layer in carried]
-    return list(dict.fromkeys([*everything, *(name for name in wanted if name != "*")]))
-
-
-def _unite(
-    united: dict[str, tuple[pa.DataType, str]], schema: pa.Schema, columns: dict[str, str], layer: str, where: str
-) -> None:
-    for item in schema:
-        if columns.get(item.name) != layer:
-            continue
-        kind, first = united.setdefault(item.name, (item.type, where))
-        if kind != item.type:
-            raise UsageError(
-                f"column '{item.name}' is {kind} in {first} but {item.type} in {where}; "
-                "leave one out with --carry, or make them alike"
-            )
-
-
-def _unknown_column(column: str, corpus: Corpus, owners: dict[str, str], known: Callable[[], dict[str, Stage]]) -> str:
-    adds = [
-        name
-        for name, stage in known().items()
-        if stage.makes == "layer" and (column == name or column.startswith(name + "_"))
-    ]
-    hint = f"; `curate {adds[0]} {corpus.path}` adds it" if adds else ""
-    return f"{corpus.path}: no column '{column}'{hint}; there are: {', '.join(owners)}"
 
 
 def _input_shard(shard: dict[str, Any]) -> InputShard:

@@ -12,7 +12,10 @@ import pyarrow as pa
 from curate.algorithms import where as expressions
 from curate.errors import DataError
 from curate.kernels import arrow
+from curate.runtime.checks import renamed
+from curate.runtime.old import INDEX
 from curate.runtime.plan import RUNTIME_COLUMNS, Plan
+from curate.stage import Stage
 from curate.storage import shard as shards
 from curate.storage.corpus import Corpus
 
@@ -66,27 +69,57 @@ def expanded(plan: Plan, columns: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*everything, *(name for name in names if name != "*")]))
 
 
-def read_shard(plan: Plan, index: int, columns: Sequence[str]) -> Chosen:
+def read_shard(plan: Plan, index: int, columns: Sequence[str], only: pa.ChunkedArray | None = None) -> Chosen:
     """Read columns of one shard of the inputs, less the rows that `--where` does not choose.
 
+    only: the rows wanted, ascending, which were chosen before; nothing else is read then.
     The runtime's columns `shard`, `row` and `corpus` are added. Raises DataError when layers disagree.
     """
     shard = plan.shards[index]
     names = expanded(plan, columns)
-    needed = list(dict.fromkeys([*names, *(expressions.columns(plan.where) if plan.where else ())]))
-    table = _joined(plan, shard, needed)
+    filtered = expressions.columns(plan.where) if plan.where and only is None else ()
+    numbers = np.arange(shard["rows"]) if only is None else np.unique(arrow.numbers(only))
+    table = _joined(plan, shard, list(dict.fromkeys([*names, *filtered])), None if only is None else numbers)
     rows = table.num_rows
     marks = {
         "shard": pa.array(np.full(rows, index, dtype=np.int32)),
-        "row": pa.array(np.arange(rows, dtype=np.int64)),
+        "row": pa.array(numbers),
         "corpus": constant(shard["corpus"], rows, [source.name for source in plan.inputs]),
     }
-    if plan.where is None:
+    if plan.where is None or only is not None:
         return Chosen(_with(table.select(names), marks), None, rows)
     keep, null = expressions.mask(table, plan.where)
     chosen = _with(table.select(names), marks).filter(pa.array(keep))
     nulls = int(np.count_nonzero(null))
     return Chosen(chosen, keep, rows, rows - int(np.count_nonzero(keep)) - nulls, nulls)
+
+
+def read_old(plan: Plan, stage: Stage, index: int, columns: Sequence[str], only: pa.ChunkedArray | None) -> pa.Table:
+    """Columns of one shard of the old corpora, as a stage names them, with the runtime's; whole, or some rows alone."""
+    shard = plan.old[index - len(plan.shards)]
+    source = plan.old_inputs[shard["corpus"]]
+    rows = np.arange(shard["rows"]) if only is None else np.unique(arrow.numbers(only))
+    found: dict[str, pa.ChunkedArray] = {}
+    for owner in dict.fromkeys(source.columns[name] for name in columns):
+        wanted = [name for name in columns if source.columns[name] == owner]
+        layer = plan.layer if owner == INDEX else owner
+        generation = Corpus(source.path).generation(layer, source.layers[layer])
+        path = generation.index(shard["name"]) if owner == INDEX else generation.shard(shard["name"])
+        names = [renamed(stage, layer, name) if owner == plan.layer else name for name in wanted]
+        if owner == INDEX:
+            table = shards.read(path, ["row", *names])
+            rows = arrow.numbers(table["row"])
+            table = table.select(names)
+        else:
+            table = shards.read(path, names) if only is None else shards.read_rows(path, names, rows)
+        found.update(zip(wanted, table.columns, strict=True))
+    table = pa.table({name: found[name] for name in columns})
+    marks = {
+        "shard": pa.array(np.full(len(rows), index, dtype=np.int32)),
+        "row": pa.array(rows),
+        "corpus": constant(shard["corpus"], len(rows), [corpus.name for corpus in plan.old_inputs]),
+    }
+    return _with(table, marks)
 
 
 def constant(number: int, rows: int, names: Sequence[str]) -> pa.DictionaryArray:
@@ -100,7 +133,8 @@ def _with(table: pa.Table, marks: dict[str, pa.Array]) -> pa.Table:
     return table
 
 
-def _joined(plan: Plan, shard: dict, names: Sequence[str]) -> pa.Table:
+def _joined(plan: Plan, shard: dict, names: Sequence[str], only: np.ndarray | None = None) -> pa.Table:
+    rows = shard["rows"] if only is None else len(only)
     source = plan.inputs[shard["corpus"]]
     corpus = Corpus(source.path)
     by_layer: dict[str, list[str]] = {}
@@ -110,17 +144,17 @@ def _joined(plan: Plan, shard: dict, names: Sequence[str]) -> pa.Table:
     found: dict[str, pa.ChunkedArray] = {}
     for layer, wanted in by_layer.items():
         path = corpus.generation(layer, source.layers[layer]).shard(shard["name"])
-        table = shards.read(path, wanted)
-        if table.num_rows != shard["rows"]:
+        table = shards.read(path, wanted) if only is None else shards.read_rows(path, wanted, only)
+        if table.num_rows != rows:
             raise DataError(f"{path}: {table.num_rows} rows where the text has {shard['rows']}; run the stage again")
         found.update(zip(wanted, table.columns, strict=True))
     if len(found) < len(names):
         types = column_types(plan)
         for name in names:
             if name not in found:
-                found[name] = pa.chunked_array([pa.nulls(shard["rows"], types[name])])
+                found[name] = pa.chunked_array([pa.nulls(rows, types[name])])
     if not names:
-        return pa.table({"": pa.nulls(shard["rows"])}).select([])
+        return pa.table({"": pa.nulls(rows)}).select([])
     return pa.table({name: found[name] for name in names})
 
 

@@ -23,6 +23,7 @@ from curate.kernels.digest import table_digest
 from curate.runtime import ledger, output
 from curate.runtime.checks import renamed
 from curate.runtime.fingerprint import digest
+from curate.runtime.inputs import needed_after
 from curate.runtime.phases import (
     AFTER,
     Phase,
@@ -34,13 +35,13 @@ from curate.runtime.phases import (
     task_phase,
     work_name,
 )
-from curate.runtime.plan import RUNTIME_COLUMNS, Plan, needed_after
-from curate.runtime.reader import Chosen, read_shard, sampled
-from curate.stage import Census, Settled, Stage
+from curate.runtime.plan import RUNTIME_COLUMNS, Plan
+from curate.runtime.reader import Chosen, read_old, read_shard, sampled
+from curate.stage import Census, Indexed, Settled, Stage
 from curate.storage import files, routed
 from curate.storage import shard as shards
 
-_ROWS_AT_ONCE = 1 << 20
+_ROWS_BYTES = 128 << 20
 
 
 class Work:
@@ -71,7 +72,9 @@ class Work:
         path = rows_path(self.plan, census)
         if census < 0 or not path.exists():
             return None
-        return pa.concat_tables(routed.read(path, shard)).drop_columns(["shard"])
+        table = pa.concat_tables(routed.read(path, shard)).drop_columns(["shard"])
+        rows = arrow.numbers(table["row"])
+        return table if (rows[1:] >= rows[:-1]).all() else table.take(pa.array(np.argsort(rows, kind="stable")))
 
 
 def read_model(plan: Plan, stage: Stage, census: int) -> pa.Table:
@@ -122,6 +125,8 @@ def _survey(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     seen = {"rows": 0, "bytes": 0, ledger.WHERE_FALSE: 0, ledger.WHERE_NULL: 0}
     if phase.census == AFTER and work.plan.makes == "corpus":
         tables = _survey_new(work, number, seen)
+    elif phase.census != AFTER and number >= len(work.plan.runs) and work.plan.old:
+        tables = _survey_old(work, phase, number - len(work.plan.runs))
     elif not work.plan.shards and work.plan.slices:
         tables = _survey_slice(work, phase, number)
     else:
@@ -147,7 +152,9 @@ def _survey_shards(
     population = _population(work) if size is not None else 0
     start, end = work.plan.runs[number]
     for index in range(start, end):
-        chosen = read_shard(work.plan, index, needs)
+        mine = work.mine(phase.census - 1, index) if phase.census != AFTER else None
+        only = mine["row"] if census.only_mine and mine is not None else None
+        chosen = read_shard(work.plan, index, needs, only)
         seen["rows"] += chosen.rows
         seen["bytes"] += work.plan.shards[index]["bytes"]
         seen[ledger.WHERE_FALSE] += chosen.false
@@ -158,7 +165,31 @@ def _survey_shards(
         if phase.census == AFTER:
             yield census.survey(_with_added(work, index, chosen), None, work.config)
         else:
-            yield census.survey(table, work.mine(phase.census - 1, index), work.config)
+            yield _indexed(work, index, census.survey(table, mine, work.config))
+
+
+def _survey_old(work: Work, phase: Phase, number: int) -> Iterator[pa.Table | Iterator[pa.Table]]:
+    against = _census(work, phase).against
+    assert against is not None
+    start, end = work.plan.old_runs[number]
+    for index in range(len(work.plan.shards) + start, len(work.plan.shards) + end):
+        mine = work.mine(phase.census - 1, index)
+        rows = None if mine is None else mine["row"]
+        table = read_old(work.plan, work.stage, index, against.needs(work.config), rows)
+        yield against.survey(table, mine, work.config)
+
+
+def _indexed(work: Work, index: int, given: pa.Table | Iterator[pa.Table | Indexed]) -> Iterator[pa.Table]:
+    """What a survey gave, less what it wants kept, which is written to the shard's index."""
+    if isinstance(given, pa.Table):
+        yield given
+        return
+    with shards.Pieces(work.plan.output.index(work.plan.shards[index]["name"])) as kept:
+        for item in given:
+            if isinstance(item, Indexed):
+                kept.add(item.table, table_digest(item.table))
+            else:
+                yield item
 
 
 def _survey_new(work: Work, number: int, seen: dict[str, int]) -> Iterator[pa.Table | Iterator[pa.Table]]:
@@ -199,18 +230,33 @@ def _routed(plan: Plan, table: pa.Table) -> tuple[np.ndarray, pa.Table]:
 # --- links and settling ---------------------------------------------------------------------------
 
 
-def _surveys(work: Work, census: int, part: int | None) -> Iterator[pa.Table]:
+def _surveys(work: Work, census: int, part: int | None, columns: tuple[str, ...] | None = None) -> Iterator[pa.Table]:
     surveys = next((p.tasks for p in work.phases if p.kind == "survey" and p.census == census), 0)
-    for number in range(surveys):
-        yield from routed.read(work.plan.output.work(work_name("survey", census, number)), part)
+    own = len(work.plan.runs) if work.plan.old and census != AFTER else surveys
+    for number in [*range(own, surveys), *range(own)]:
+        yield from routed.read(work.plan.output.work(work_name("survey", census, number)), part, columns)
+
+
+class _PartTables:
+    """One part of a census's surveys, as `stage.Tables`."""
+
+    def __init__(self, work: Work, census: int, part: int) -> None:
+        self._given = (work, census, part)
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        return _surveys(*self._given)
+
+    def only(self, *columns: str) -> Iterator[pa.Table]:
+        return _surveys(*self._given, columns)
 
 
 def _link(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     census = _census(work, phase)
     assert census.link is not None
-    table = census.link(_surveys(work, phase.census, number), number, work.config)
+    linked = census.link(_PartTables(work, phase.census, number), number, work.config)
+    tables = [linked] if isinstance(linked, pa.Table) else linked
     path = work.plan.output.work(work_name("link", phase.census, number))
-    routed.write(path, iter([(np.zeros(table.num_rows, dtype=np.int64), table)]), {})
+    routed.write(path, ((np.zeros(table.num_rows, dtype=np.int64), table) for table in tables), {})
     return {}
 
 
@@ -232,14 +278,10 @@ def _settle(work: Work, phase: Phase, number: int) -> dict[str, Any]:
 
 
 def _write_rows(work: Work, census: int, settled: Settled) -> None:
-    """Sort the rows of a census by shard and row, and write them. Holds them twice while they are put together."""
+    """Write the rows of a census, grouped by shard in pieces of 128 MiB: twice that is held at a time."""
     assert settled.rows is not None
-    table = pa.concat_tables(settled.rows).combine_chunks()
-    order = np.lexsort((arrow.numbers(table["row"]), arrow.numbers(table["shard"])))
-    starts = range(0, max(len(order), 1), _ROWS_AT_ONCE)
-    sorted_tables = (table.take(pa.array(order[start : start + _ROWS_AT_ONCE])) for start in starts)
-    keyed = ((arrow.numbers(item["shard"]).astype(np.int64), item) for item in sorted_tables)
-    routed.write(rows_path(work.plan, census), keyed, {})
+    keyed = ((arrow.numbers(table["shard"]).astype(np.int64), table) for table in settled.rows)
+    routed.write(rows_path(work.plan, census), keyed, {}, _ROWS_BYTES)
 
 
 def _refused(work: Work, census: int) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.errors import CurateError, DataError
@@ -53,6 +54,9 @@ def _layer(corpus: Corpus, manifest: Manifest, texts: Manifest) -> Iterator[str]
     for path in (generation.model, generation.summary):
         if path.exists() and not _is_whole(path):
             yield f"{path.name}: damaged; delete it, and the command that makes the layer makes it anew"
+    for entry in manifest.shards:
+        if (path := generation.index(entry.name)).exists() and not _index_is_whole(path):
+            yield f"index/{entry.name}: damaged; delete it, and the command that makes the layer makes it anew"
     if not manifest.carried:
         if manifest.layer != DOCUMENTS and manifest.ledger["in"] != texts.rows:
             yield f"the ledger says {manifest.ledger['in']} documents were read, the text has {texts.rows}"
@@ -65,6 +69,18 @@ def _is_whole(path: Path) -> bool:
         footer = shards.read_footer(path)
         return footer is not None and table_digest(shards.read(path)) == footer["digest"]
     except DataError:
+        return False
+
+
+def _index_is_whole(path: Path) -> bool:
+    """Whether an index holds what its footer says, row group by row group."""
+    try:
+        footer = shards.read_footer(path)
+        with pq.ParquetFile(path) as file:
+            groups = (file.read_row_group(i, use_threads=False) for i in range(file.num_row_groups))
+            found = [table_digest(group.replace_schema_metadata(None)) for group in groups]
+        return footer is not None and found == footer["digests"]
+    except (DataError, pa.ArrowInvalid, OSError):
         return False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from curate.errors import UsageError
@@ -31,6 +31,9 @@ class Generation:
     def rejects(self, name: str) -> Path:
         return self.folder / "rejects" / f"{name}.parquet"
 
+    def index(self, name: str) -> Path:
+        return self.folder / "index" / f"{name}.parquet"
+
     @property
     def model(self) -> Path:
         return self.folder / "model.parquet"
@@ -54,6 +57,21 @@ class Generation:
 def generations(layer: Path) -> list[Path]:
     """The folders of a layer that are generations; others are somebody else's."""
     return [path for path in sorted(layer.glob("*/")) if re.fullmatch(r"[0-9a-f]{12}", path.name)]
+
+
+def named(values: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """`FOLDER` or `NAME=FOLDER` as (name, folder). Raises UsageError when two share a name."""
+    found: list[tuple[str, str]] = []
+    for value in values:
+        name, mark, path = value.partition("=")
+        if not mark or os.sep in name or os.path.exists(value):
+            name, path = os.path.basename(os.path.abspath(value)), value
+        if not name or "#" in name or "/" in name:
+            raise UsageError(f"corpora: '{name}' cannot be in ids, which are made with '/' and '#'; write NAME={path}")
+        if name in (other for other, _ in found):
+            raise UsageError(f"corpora: two are called '{name}'; name one by NAME={path}")
+        found.append((name, path))
+    return tuple(found)
 
 
 class Corpus:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,9 @@ class RoutedWriter:
     Rows of one key keep the order in which they were added.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, flush_bytes: int = FLUSH_BYTES) -> None:
         self._path = path
+        self._flush_bytes = flush_bytes
         self._waiting: list[tuple[np.ndarray, pa.Table]] = []
         self._size = 0
         self._groups: dict[int, list[int]] = {}
@@ -35,7 +36,7 @@ class RoutedWriter:
         """Add rows; keys: integers, shape (rows,)."""
         self._waiting.append((keys, table))
         self._size += value_bytes(table)
-        if self._size > FLUSH_BYTES:
+        if self._size > self._flush_bytes:
             self._flush()
 
     def close(self, footer: dict[str, Any]) -> None:
@@ -72,21 +73,28 @@ class RoutedWriter:
             self._written += 1
 
 
-def write(path: Path, tables: Iterator[tuple[np.ndarray, pa.Table]], footer: dict[str, Any]) -> None:
+def write(
+    path: Path,
+    tables: Iterable[tuple[np.ndarray, pa.Table]],
+    footer: dict[str, Any],
+    flush_bytes: int = FLUSH_BYTES,
+) -> None:
     """Write tables grouped by key, whole or not at all."""
     with files.replacing(path) as aside:
-        writer = RoutedWriter(aside)
+        writer = RoutedWriter(aside, flush_bytes)
         for keys, table in tables:
             writer.add(keys, table)
         writer.close(footer)
 
 
-def read(path: Path, key: int | None = None) -> Iterator[pa.Table]:
+def read(path: Path, key: int | None = None, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """The tables of one key, or of all, in the order written; at least one, perhaps empty."""
+    names = None if columns is None else list(columns)
     with pq.ParquetFile(path) as file:
         footer = json.loads(file.metadata.metadata[b"curate"])
         groups = range(file.num_row_groups) if key is None else footer["groups"].get(str(key), [])
         for group in groups:
-            yield file.read_row_group(group, use_threads=False).replace_schema_metadata(None)
+            yield file.read_row_group(group, columns=names, use_threads=False).replace_schema_metadata(None)
         if not groups:
-            yield file.schema_arrow.remove_metadata().empty_table()
+            empty = file.schema_arrow.remove_metadata().empty_table()
+            yield empty if names is None else empty.select(names)

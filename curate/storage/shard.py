@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -38,6 +40,40 @@ def write(path: Path, table: pa.Table, footer: dict[str, Any]) -> None:
             for rows in even_groups(table):
                 writer.write_table(table.slice(start, rows), row_group_size=max(rows, 1))
                 start += rows
+
+
+class Pieces:
+    """A Parquet file written table by table, a row group each, whole or not at all; none without a table.
+
+    For hashes, which no codec makes smaller: nothing is compressed. Its footer holds rows and digest.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stack = contextlib.ExitStack()
+        self._writer: pq.ParquetWriter | None = None
+        self._digests: list[str] = []
+        self._rows = 0
+
+    def __enter__(self) -> Pieces:
+        return self
+
+    def add(self, table: pa.Table, digest: str) -> None:
+        """Append a table, as one row group; digest: that of its values."""
+        if self._writer is None:
+            aside = self._stack.enter_context(files.replacing(self._path))
+            self._writer = pq.ParquetWriter(
+                aside, table.schema, compression="none", use_dictionary=False, write_statistics=False
+            )
+        self._digests.append(digest)
+        self._rows += table.num_rows
+        self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+
+    def __exit__(self, kind: Any, problem: Any, trace: Any) -> None:
+        if self._writer is not None:
+            self._writer.add_key_value_metadata(metadata({"rows": self._rows, "digests": self._digests}))
+            self._writer.close()
+        self._stack.__exit__(kind, problem, trace)
 
 
 def is_wide(kind: pa.DataType) -> bool:
@@ -124,3 +160,20 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         raise _unreadable(path, problem) from None
     table = table.replace_schema_metadata(None)
     return table if columns is None else table.select(list(columns))
+
+
+def read_rows(path: Path, columns: Sequence[str], rows: np.ndarray) -> pa.Table:
+    """Some rows of a shard, of ascending numbers, reading only the row groups that hold any."""
+    try:
+        with pq.ParquetFile(path, memory_map=True) as file:
+            sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+            ends = np.cumsum([0, *sizes])
+            cuts = np.searchsorted(rows, ends)
+            found = [file.schema_arrow.remove_metadata().empty_table().select(list(columns))]
+            for i in np.flatnonzero(np.diff(cuts)):
+                group = file.read_row_group(int(i), columns=list(columns), use_threads=False)
+                wanted = rows[cuts[i] : cuts[i + 1]] - ends[i]
+                found.append(group.select(list(columns)).replace_schema_metadata(None).take(pa.array(wanted)))
+    except (pa.ArrowInvalid, OSError) as problem:
+        raise _unreadable(path, problem) from None
+    return pa.concat_tables(found)

@@ -13,7 +13,7 @@ import pytest
 
 from curate.errors import DataError, UsageError
 from curate.runtime.opened import Opened
-from curate.runtime.plan import layer_schema
+from curate.runtime.inputs import layer_schema
 from curate.stage import Stage
 from curate.stages import ALL, stages
 from curate.storage.corpus import DOCUMENTS, Corpus

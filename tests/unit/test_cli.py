@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from curate.cli import printing
-from curate.cli.running import named_corpora, parse_bytes
+from curate.cli.running import parse_bytes
 from curate.errors import UsageError
 from curate.stages import ALL, stages
+from curate.storage.corpus import named
 from tests import material, running
 from tests.running import command
 
@@ -279,7 +280,7 @@ def test_what_is_no_size(text):
 
 
 def test_corpora_are_named_by_their_folders_or_as_told():
-    assert named_corpora(["a/pool", "x=b/pool", "/c/y=z"]) == (("pool", "a/pool"), ("x", "b/pool"), ("y=z", "/c/y=z"))
+    assert named(["a/pool", "x=b/pool", "/c/y=z"]) == (("pool", "a/pool"), ("x", "b/pool"), ("y=z", "/c/y=z"))
 
 
 def test_numbers_for_people():
