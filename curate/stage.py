@@ -257,6 +257,7 @@ class Stage:
     table may be None.
     alarm(summary, config): raises DataError when the result should not be accepted as it is; asked right before
     the commit, of options of the type `Alarm`. Finished work stays, so a run with another limit commits at once.
+    carries: whether layers of the input may come along into a new corpus; not where the text they say it of changes.
     memory(load, config) -> bytes that a task allocates at most beyond what an idle worker holds; None
     is 128 MiB and four times the bytes of the load.
     """
@@ -278,6 +279,7 @@ class Stage:
     report: Callable[..., list[str]] | None = None
     alarm: Callable[..., None] | None = None
     memory: Callable[[Load, Any], int] | None = None
+    carries: bool = True
 
     @property
     def panel(self) -> str:

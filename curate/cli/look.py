@@ -76,6 +76,7 @@ def show(
     count: Annotated[int, typer.Option("--number", "-n", min=1, help="How many documents.")] = 5,
     seed: Annotated[int | None, typer.Option(help="Choose them at random by this seed, not from the start.")] = None,
     rejects: Annotated[bool, typer.Option("--rejects", help="What could not be used instead, and why.")] = False,
+    spans: Annotated[bool, typer.Option("--spans", help="What was taken out of the texts instead.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Documents with everything that is known of them."""
@@ -83,6 +84,9 @@ def show(
 
     if rejects:
         _show_rejects(corpus, count, json)
+        return
+    if spans:
+        _show_spans(corpus, count, json)
         return
 
     from curate.runtime.opened import Opened
@@ -119,6 +123,19 @@ def _show_rejects(corpus: str, count: int, as_json: bool) -> None:
         for row in found
     ]
     print(table(("layer", "file", "where", "reason", "detail"), rows) if rows else "nothing was rejected")
+
+
+def _show_spans(corpus: str, count: int, as_json: bool) -> None:
+    from curate.runtime.status import spans
+    from curate.storage.corpus import Corpus
+
+    found = spans(Corpus(corpus), count)
+    if as_json:
+        emit_json(found)
+        return
+    rows = [[str(row[name]) for name in ("id", "start", "end", "reason", "of", "of_start")] for row in found]
+    headings = ("id", "from byte", "to byte", "reason", "stays in", "at byte")
+    print(table(headings, rows, right=(1, 2, 5)) if rows else "nothing was taken out of the texts")
 
 
 def _first(opened: Any, names: list[str], where: str | None, count: int) -> list[dict[str, Any]]:

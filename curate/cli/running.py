@@ -159,6 +159,8 @@ def request(stage: Stage, options: StepOptions) -> Request:
         corpora = ()
     if options.as_ and stage.makes != "layer":
         raise UsageError(f"{stage.name}: --as names a layer, but {stage.name} makes none")
+    if options.carry not in (None, "none") and not stage.carries:
+        raise UsageError(f"{stage.name}: --carry: the text changes, and what layers say of it with it; leave it out")
     return Request(
         corpora=corpora,
         layer=options.as_,
@@ -264,18 +266,19 @@ def result_json(stage: Stage, result: Result) -> dict[str, Any]:
 
 def explain(stage: Stage, plan: Plan) -> dict[str, Any]:
     """What a run would do: options, inputs, tasks, bytes, what is reused and why the rest is not."""
-    from curate.runtime.phases import needed, phases
+    from curate.runtime.fingerprint import planned_options
+    from curate.runtime.phases import limits, needed, phases
     from curate.runtime.plan import existing_manifest
-    from curate.runtime.run import is_finished
+    from curate.runtime.run import is_made
 
-    found = phases(plan, stage, stage.config.model_validate(plan.options))
-    todo = [] if is_finished(plan, stage, found) else needed(plan, stage, found)
+    todo = needed(plan, stage, phases(plan, stage, planned_options(stage, plan.options)))
     existing = existing_manifest(plan)
+    asked = existing is not None and is_made(plan, existing, todo)
     volume = plan.bytes or plan.source_bytes
     surveys = any(phase.kind == "survey" for phase, _ in todo)
     return {
         "step": plan.title,
-        "options": plan.settings["options"],
+        "options": {**plan.settings["options"], **limits(plan, stage)},
         "inputs": {source.path: sorted(source.layers) for source in plan.inputs}
         or [os.path.relpath(os.path.join(plan.target, source)) for source in plan.sources],
         "documents": plan.rows,
@@ -283,9 +286,9 @@ def explain(stage: Stage, plan: Plan) -> dict[str, Any]:
         "target": str(plan.folder),
         "tasks": {phase.name: len(numbers) for phase, numbers in todo},
         "scratch_bytes": volume // 4 if surveys else 0,
-        "output_bytes": 0 if not todo else (volume // 2 if plan.makes != "layer" else plan.rows * 32),
+        "output_bytes": 0 if asked or not todo else (volume // 2 if plan.makes != "layer" else plan.rows * 32),
         "reused": "everything" if not todo else "finished tasks" if plan.output.folder.exists() else "nothing",
-        "why": [] if not todo else why(plan, existing),
+        "why": [] if not todo else ["its alarm was not asked with these limits"] if asked else why(plan, existing),
     }
 
 

@@ -36,11 +36,16 @@ COMMON = {
 }
 
 
+def unused(stage: Stage) -> set[str]:
+    """Common options that say nothing to a stage."""
+    return ({"where", "carry"} if stage.takes == "sources" else set()) | (set() if stage.carries else {"carry"})
+
+
 def command(stage: Stage) -> Callable[..., None]:
     """A function whose signature typer turns into the stage's command."""
     positional = [] if stage.takes != "sources" else list(marked(stage.config, PathMarker))
     names = [name for name in stage.config.model_fields if name not in positional]
-    common = [name for name in COMMON[stage.makes] if not (stage.takes == "sources" and name in ("where", "carry"))]
+    common = [name for name in COMMON[stage.makes] if name not in unused(stage)]
 
     def run(**given: Any) -> None:
         set_options = {name: given[name] for name in stage.config.model_fields if _is_given(given[name])}

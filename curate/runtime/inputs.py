@@ -36,7 +36,7 @@ def layer_schema(corpus: Corpus, layer: str) -> pa.Schema:
 
 def carried_layers(stage: Stage, carry: str | None, corpora: list[tuple[str, Corpus]]) -> dict[str, list[str]]:
     """The layers that come along into a new corpus, and their columns."""
-    if stage.makes != "corpus" or stage.takes == "sources" or carry == "none":
+    if stage.makes != "corpus" or stage.takes == "sources" or carry == "none" or not stage.carries:
         return {}
     chosen: dict[str, list[str]] = {}
     named = None if carry in (None, "all") else carry.split(",")

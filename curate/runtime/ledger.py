@@ -9,6 +9,7 @@ from curate.errors import CurateError
 
 WHERE_FALSE = "not chosen by --where"
 WHERE_NULL = "null in --where"
+SPANS = "spans"
 
 
 def entry(

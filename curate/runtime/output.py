@@ -1,7 +1,8 @@
-"""What tasks leave behind: shards with their footers, rejects, and the link to a shard that is finished already."""
+"""What tasks leave behind: shards with their footers, rejects and spans, and the link to a shard that is finished."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from curate.errors import CurateError
 from curate.kernels import arrow
@@ -24,9 +26,10 @@ from curate.storage import manifest as manifests
 from curate.storage import shard as shards
 from curate.storage.corpus import DOCUMENTS, Generation
 from curate.storage.schema import DOCUMENTS as BASE
-from curate.storage.schema import REJECTS
+from curate.storage.schema import REJECTS, SPANS
 
 _TOKEN_SAMPLE_BYTES = 1 << 18
+_SPANS_AT_ONCE = 1 << 17
 
 
 def applied(result: pa.Table | Applied) -> Applied:
@@ -129,6 +132,7 @@ class SliceWriter:
         self._bytes = 0
         self._ledger = [ledger.entry()]
         self._rejects: list[pa.Table] = []
+        self._spans: pq.ParquetWriter | None = None
         self._shards = 0
         self._held: pa.Table | None = None
         self._rows = 0
@@ -136,10 +140,13 @@ class SliceWriter:
 
     def write(self, pieces: Iterable[Applied], refused: Mapping[str, int]) -> dict[str, Any]:
         """Write everything. `refused` is what the reader leaves out, complete once `pieces` has ended."""
-        for piece in pieces:
-            self._account(piece)
-            if piece.table.num_rows:
-                self._add(piece.table)
+        with contextlib.ExitStack() as spans:
+            for piece in pieces:
+                self._account(piece)
+                if piece.spans is not None and piece.spans.num_rows:
+                    self._write_spans(piece.spans, spans)
+                if piece.table.num_rows:
+                    self._add(piece.table)
         self._ledger.append(ledger.entry(sum(refused.values()), removed=refused))
         rejects = pa.concat_tables(self._rejects) if self._rejects else None
         quarantined = _write_rejects(self._plan, f"{self._number:05}", rejects)
@@ -154,11 +161,19 @@ class SliceWriter:
     def _account(self, piece: Applied) -> None:
         rejected = piece.rejects.num_rows if piece.rejects is not None else 0
         read = piece.table.num_rows if piece.read is None else piece.read
-        item = ledger.entry(read, piece.table.num_rows, piece.removed, rejected, piece.repeats, piece.counts)
+        counts = dict(piece.counts) if piece.spans is None else {**piece.counts, ledger.SPANS: piece.spans.num_rows}
+        item = ledger.entry(read, piece.table.num_rows, piece.removed, rejected, piece.repeats, counts)
         ledger.check(f"{self._plan.title}: slice {self._number}", item)
         self._ledger.append(item)
         if rejected:
             self._rejects.append(piece.rejects)
+
+    def _write_spans(self, table: pa.Table, opened: contextlib.ExitStack) -> None:
+        """Write rows of spans/; the file takes its place when `opened` closes, before the slice's last shard does."""
+        if self._spans is None:
+            path = opened.enter_context(files.replacing(self._plan.output.spans(f"{self._number:05}")))
+            self._spans = opened.enter_context(pq.ParquetWriter(path, SPANS, compression="zstd", compression_level=1))
+        self._spans.write_table(table.select(SPANS.names).cast(SPANS), row_group_size=_SPANS_AT_ONCE)
 
     def _add(self, table: pa.Table) -> None:
         marks = [name for name in RUNTIME_COLUMNS if name in table.column_names]
@@ -282,14 +297,18 @@ def _link_shard(plan: Plan, old: str, new: str) -> dict[str, int] | None:
     sources = {layer: Generation(plan.folder.parent / layer / plan.previous) for layer in layers}
     if not all(source.shard(old).exists() for source in sources.values()):
         return None
-    rejects_old, rejects_new = (old, new) if plan.makes == "layer" else (old.split("-")[0], new.split("-")[0])
+    beside_old, beside_new = (old, new) if plan.makes == "layer" else (old.split("-")[0], new.split("-")[0])
     footer = shards.read_footer(sources[plan.layer].shard(old))
     if footer is None:
         return None
     if footer["ledger"]["quarantined"]:
-        if not sources[plan.layer].rejects(rejects_old).exists():
+        if not sources[plan.layer].rejects(beside_old).exists():
             return None
-        files.link(sources[plan.layer].rejects(rejects_old), plan.output.rejects(rejects_new))
+        files.link(sources[plan.layer].rejects(beside_old), plan.output.rejects(beside_new))
+    if footer["ledger"]["counts"].get(ledger.SPANS):
+        if not sources[plan.layer].spans(beside_old).exists():
+            return None
+        files.link(sources[plan.layer].spans(beside_old), plan.output.spans(beside_new))
     for layer in reversed(layers):
         files.link(sources[layer].shard(old), carried_generation(plan, layer).shard(new))
     return {"rows": footer["ledger"]["out"], "quarantined": footer["ledger"]["quarantined"]}

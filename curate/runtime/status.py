@@ -9,7 +9,7 @@ from typing import Any
 
 from curate.storage import files
 from curate.storage import shard as shards
-from curate.storage.corpus import Corpus, Generation, generations
+from curate.storage.corpus import DOCUMENTS, Corpus, Generation, generations
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,12 @@ def _under_way(corpus: Corpus, layer: Path) -> list[LayerStatus]:
 
 def first_rejects(generation: Generation, count: int) -> list[dict[str, Any]]:
     """The first rejects of a generation, finished or not, as rows of `storage.schema.REJECTS`."""
+    return _first_rows(generation.folder / "rejects", count)
+
+
+def _first_rows(folder: Path, count: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for path in sorted((generation.folder / "rejects").glob("[!.]*.parquet")):
+    for path in sorted(folder.glob("[!.]*.parquet")):
         rows += shards.read(path).slice(0, count - len(rows)).to_pylist()
         if len(rows) >= count:
             break
@@ -100,6 +104,11 @@ def rejects(corpus: Corpus, count: int) -> list[dict[str, Any]]:
         for folder in generations(layer):
             found += [{"layer": layer.name, **row} for row in first_rejects(Generation(folder), count)]
     return found
+
+
+def spans(corpus: Corpus, count: int) -> list[dict[str, Any]]:
+    """The first stretches of text that were taken out of the documents, as rows of `storage.schema.SPANS`."""
+    return _first_rows(corpus.current(DOCUMENTS).folder / "spans", count)
 
 
 def _record(generation: Generation) -> tuple[float, int]:

@@ -41,7 +41,6 @@ def _layer(corpus: Corpus, manifest: Manifest, texts: Manifest) -> Iterator[str]
     if extra:
         yield f"shards that the manifest does not name: {', '.join(sorted(extra)[:5])}"
     entries = []
-    rejected = 0
     for entry in manifest.shards:
         if expected.get(entry.name, entry.rows) != entry.rows:
             yield f"{entry.name}: {entry.rows} rows where the text has {expected[entry.name]}"
@@ -50,7 +49,6 @@ def _layer(corpus: Corpus, manifest: Manifest, texts: Manifest) -> Iterator[str]
             yield problem
         if footer:
             entries.append(footer["ledger"])
-            rejected += footer["ledger"]["quarantined"]
     for path in (generation.model, generation.summary):
         if path.exists() and not _is_whole(path):
             yield f"{path.name}: damaged; delete it, and the command that makes the layer makes it anew"
@@ -60,7 +58,7 @@ def _layer(corpus: Corpus, manifest: Manifest, texts: Manifest) -> Iterator[str]
     if not manifest.carried:
         if manifest.layer != DOCUMENTS and manifest.ledger["in"] != texts.rows:
             yield f"the ledger says {manifest.ledger['in']} documents were read, the text has {texts.rows}"
-        yield from _ledgers(manifest, generation, entries, rejected)
+        yield from _ledgers(manifest, generation, entries)
 
 
 def _is_whole(path: Path) -> bool:
@@ -104,16 +102,17 @@ def _shard(
     return None, footer
 
 
-def _ledgers(manifest: Manifest, generation: Generation, entries: list[dict], rejected: int) -> Iterator[str]:
+def _ledgers(manifest: Manifest, generation: Generation, entries: list[dict]) -> Iterator[str]:
     total = ledger.total(entries)
     if total["out"] + total["quarantined"] != manifest.ledger["out"] + manifest.ledger["quarantined"]:
         yield "the ledgers of the shards do not add up to the manifest's"
     out = manifest.rows - (0 if manifest.layer == DOCUMENTS else _hidden(manifest))
     if manifest.ledger["out"] != out:
         yield f"the ledger says {manifest.ledger['out']} documents came out, the shards hold {out}"
-    there = sum(_rows(path) for path in sorted((generation.folder / "rejects").glob("[!.]*.parquet")))
-    if there != rejected:
-        yield f"rejects/ holds {there} rows, the ledgers say {rejected}"
+    for name, expected in (("rejects", total["quarantined"]), ("spans", total["counts"].get(ledger.SPANS, 0))):
+        there = sum(_rows(path) for path in sorted((generation.folder / name).glob("[!.]*.parquet")))
+        if there != expected:
+            yield f"{name}/ holds {there} rows, the ledgers say {expected}"
 
 
 def _hidden(manifest: Manifest) -> int:

@@ -31,6 +31,9 @@ class Generation:
     def rejects(self, name: str) -> Path:
         return self.folder / "rejects" / f"{name}.parquet"
 
+    def spans(self, name: str) -> Path:
+        return self.folder / "spans" / f"{name}.parquet"
+
     def index(self, name: str) -> Path:
         return self.folder / "index" / f"{name}.parquet"
 

@@ -13,7 +13,7 @@ PIECE = 40
 
 
 class LinesConfig(StageConfig):
-    """Bring in files that hold one JSON string a line."""
+    """Bring in files that hold one JSON string a line, less the white space that it begins with."""
 
     sources: list[InputPath] = Field(min_length=1, description="Files to read.")
     upper: bool = Field(False, description="Write the text in capitals.")
@@ -75,14 +75,17 @@ def _piece(relative: str, piece: list, repeated: set[int], config: LinesConfig) 
 
     import pyarrow as pa
 
-    from curate.storage.schema import DOCUMENTS, REJECTS
+    from curate.storage.schema import DOCUMENTS, REJECTS, SPANS
 
-    rows, rejects, counts = [], [], {"capitals": 0}
+    rows, rejects, spans, counts = [], [], [], {"capitals": 0}
     for number, text in piece:
         if not isinstance(text, str) or number in repeated:
             reason = "a repeated text" if number in repeated else "not a string"
             rejects.append({"file": relative, "position": number, "unit": "line", "reason": reason, "detail": ""})
             continue
+        if indent := len(text) - len(text.lstrip()):
+            spans.append({"id": f"{relative}:{number}", "start": 0, "end": indent, "reason": "indent"})
+            text = text.lstrip()
         text = text.upper() if config.upper else text
         counts["capitals"] += sum(character.isupper() for character in text)
         size = len(text.encode())
@@ -91,7 +94,8 @@ def _piece(relative: str, piece: list, repeated: set[int], config: LinesConfig) 
         rows.append({"id": name, "digest": digest, "text": text, "source": relative, "bytes": size, "meta": "{}"})
     read = len(rows) + len(rejects)
     table = pa.Table.from_pylist(rows, DOCUMENTS)
-    return Applied(table, pa.Table.from_pylist(rejects, REJECTS), read=read, counts=counts)
+    taken = pa.Table.from_pylist(spans, SPANS)
+    return Applied(table, pa.Table.from_pylist(rejects, REJECTS), read=read, counts=counts, spans=taken)
 
 
 STAGE = Stage(

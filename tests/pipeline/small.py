@@ -11,7 +11,10 @@ from curate.runtime.executors.base import Executor
 from curate.runtime.run import Result
 from tests import material, running
 
-TEXTS = ("POISON in the well, of which all the village has to drink every day of the week", *material.docstrings()[:17])
+TEXTS = (
+    "  POISON in the well, of which all the village has to drink every day of the week",
+    *material.docstrings()[:17],
+)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from curate.errors import DataError, UsageError
 from curate.runtime.opened import Opened
 from curate.runtime.run import parse_errors
+from curate.runtime.status import spans
 from curate.runtime.verify import verify
 from curate.storage.corpus import Corpus
 from tests import material, running
@@ -52,7 +54,8 @@ def test_an_option_redoes_its_stage_and_what_reads_other_content_for_it(root, fr
 def test_any_lost_file_is_made_again(root):
     """A shard of the text, of a layer, of a carried layer; a model; a summary; a file sent out."""
     whole = small.tree(root)
-    made = [root / name for name in whole if not name.startswith("raw/") and "/rejects/" not in name]
+    beside = ("rejects", "spans")
+    made = [root / name for name in whole if not name.startswith("raw/") and Path(name).parent.name not in beside]
     lost = [path for path in made if path.name != "manifest.json" and ".curate" not in path.parts]
     assert any(path.name == "00000-001.parquet" for path in lost)
     for path in lost:
@@ -100,6 +103,7 @@ def test_an_edited_file_is_noticed_and_only_its_slice_is_made(root):
     material.write_lines(root / "raw/b.txt", ["a new text, longer than the others by far " * 3])
     results = small.run(root, small.Recipe())
     assert results[0].linked == 2
+    assert [(row["id"], row["end"]) for row in spans(Corpus(root / "pool"), 9)] == [("a.txt:0", 2)]
     after = {shard.name: shard for shard in results[0].manifest.shards}
     assert {name for name in after if after[name] != before.get(name)} == {"00001-000"}
     assert results[1].linked == results[1].executed - 1
@@ -314,6 +318,11 @@ def test_verify_finds_missing_rejects(root):
         path.unlink()
     assert {*wrong(root)} == {"documents", "rare"}
     assert "rejects/ holds 0 rows, the ledgers say 2" in wrong(root)["documents"][0]
+
+
+def test_verify_finds_missing_spans(root):
+    next(root.glob("pool/documents/*/spans/00000.parquet")).unlink()
+    assert wrong(root) == {"documents": ["spans/ holds 0 rows, the ledgers say 1"]}
 
 
 def test_verify_finds_a_ledger_that_does_not_balance(root):
