@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from curate.stage import Census, Settled, Stage, StageConfig
+from curate.stage import Against, Alarm, Census, Indexed, OldCorpus, Settled, Share, Stage, StageConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,44 +15,76 @@ if TYPE_CHECKING:
 
     from curate.algorithms.dedup import Sketching
     from curate.algorithms.dedup_bands import Bands
-    from curate.stage import InputShard
+    from curate.algorithms.dedup_verify import Rules
+    from curate.stage import InputShard, Tables
 
 
 class DedupConfig(StageConfig):
     """Mark documents that duplicate another, exactly or nearly, and say which one.
 
-    Candidates come from MinHash bands over word n-grams; each is then compared by exact Jaccard
-    similarity with the documents kept before it, so nothing is removed without a kept document that
-    it really resembles. `dedup_keep` says which stay.
+    Candidates come from MinHash bands over n-grams; each is then compared by exact Jaccard similarity with the
+    documents kept before it, so nothing is removed without a kept document that it really resembles.
+    `dedup_keep` says which stay.
     """
 
+    by: Literal["similarity", "normalised", "text", "url"] = Field(
+        "similarity",
+        description="What makes documents duplicates: similar n-grams, the same words in the same order (whatever "
+        "case, spacing and punctuation), the same text, or the same address.",
+    )
     threshold: float = Field(
         0.8, gt=0, le=1, description="Jaccard similarity of n-gram sets from which a document counts as a duplicate."
     )
-    ngram: int = Field(5, ge=1, le=100, description="Words in an n-gram; shorter documents match only the same words.")
+    ngram: int = Field(5, ge=1, le=100, description="Tokens in an n-gram; shorter documents match only the same ones.")
+    unit: Literal["word", "character"] = Field("word", description="What an n-gram is made of.")
     permutations: int = Field(
         128, ge=16, le=4096, description="Length of a document's sketch, cut into bands to suit the threshold."
     )
-    bands: int | None = Field(None, ge=1, description="Bands, instead of those chosen for the threshold; with --rows.")
+    bands: int | None = Field(
+        None, ge=1, description="Bands, instead of those chosen for the threshold; with --rows (FineWeb: 14 of 8)."
+    )
     rows: int | None = Field(None, ge=1, description="Rows of a band, instead of those chosen; with --bands.")
-    exact_only: bool = Field(
-        False, description="Only remove documents with the same words in the same order, whatever case and punctuation."
+    sketch: Literal["fast", "datasketch", "datasketch-1"] = Field(
+        "fast",
+        description="Which MinHash: the fast one, or, slowly, the signatures of datasketch 2 or 1, for exchange.",
+    )
+    verify: Literal["jaccard", "containment", "signature", "none"] = Field(
+        "jaccard",
+        description="How candidates are compared: by exact Jaccard similarity, by the share of a shorter document's "
+        "n-grams in the longer, by their sketches, or not at all.",
     )
     keep: str = Field(
         "longest",
-        description="Which of several duplicates stays: longest (in bytes), first (the smallest id), "
-        "or best:COLUMN (the largest value); equal ones by digest, then id.",
+        description="Which of several duplicates stays: longest (in bytes), first (the smallest id), newest (by date), "
+        "best:COLUMN (the largest value) or source-priority:A,B,... (the first source named); equal ones by digest, "
+        "then id.",
     )
     scope: str = Field(
         "global", description="Deduplicate the whole corpus (global), or only within equal values of a column."
+    )
+    most_comparisons: int = Field(
+        100_000,
+        ge=1,
+        description="Comparisons with kept documents after which the search for a document's duplicate ends; "
+        "dedup_capped marks those documents.",
+    )
+    against: list[OldCorpus] = Field(
+        [],
+        description="Corpora deduplicated before, FOLDER or NAME=FOLDER; what they hold is removed here, "
+        "and they stay as they are.",
+    )
+    index: bool = Field(True, description="Keep keys and sketches beside the layer, for --against; 0.7 kB a document.")
+    max_source_loss: Annotated[Share, Alarm] = Field(
+        0.95, ge=0, le=1, description="Stop before the commit if a source of 1,000 documents or more loses more."
     )
     seed: int = Field(0, ge=0, description="Chooses the permutations.")
 
     @field_validator("keep")
     @classmethod
     def _known_order(cls, value: str) -> str:
-        if value not in ("longest", "first") and not (value.startswith("best:") and value != "best:"):
-            raise ValueError(f"'{value}' is not longest, first or best:COLUMN")
+        from curate.algorithms import dedup_sets
+
+        dedup_sets.order(value)
         return value
 
     @model_validator(mode="after")
@@ -70,20 +102,34 @@ def cut(config: DedupConfig) -> Bands | None:
     """The bands to look through, None for exact duplicates alone."""
     from curate.algorithms import dedup_bands
 
-    if config.exact_only:
+    if config.by != "similarity":
         return None
     if config.bands is not None and config.rows is not None:
         return dedup_bands.Bands(config.bands, config.rows)
     return dedup_bands.chosen(config.threshold, config.permutations)
 
 
+SAME = ("by", "ngram", "unit", "permutations", "bands", "rows", "sketch", "threshold", "scope", "seed")
+
+
 def needs_keys(config: DedupConfig) -> tuple[str, ...]:
-    return ("text", "digest", *([] if config.scope == "global" else [config.scope]))
+    from curate.algorithms import dedup
+
+    return (*dedup.COLUMNS[config.by], *([] if config.scope == "global" else [config.scope]))
+
+
+def needs_old_keys(config: DedupConfig) -> tuple[str, ...]:
+    return ("keys",)
 
 
 def needs_sets(config: DedupConfig) -> tuple[str, ...]:
-    column = ranking(config)
-    return ("id", "digest", *([] if column is None else [column]), *([] if config.exact_only else ["text"]))
+    from curate.algorithms import dedup_sets
+
+    return dedup_sets.needs(rules(config))
+
+
+def needs_old_sets(config: DedupConfig) -> tuple[str, ...]:
+    return (*needs_sets(config), "dedup_keep", "dedup_size")
 
 
 def needs_pairs(config: DedupConfig) -> tuple[str, ...]:
@@ -91,19 +137,21 @@ def needs_pairs(config: DedupConfig) -> tuple[str, ...]:
 
 
 def adds(config: DedupConfig) -> pa.Schema:
-    """dedup_of: the id of a document that stays, null for those. dedup_similarity: the Jaccard similarity to it.
-    dedup_size: a document that stays and all that name it, the same number for each of them.
+    """dedup_of: the id of a document that stays, null for those. dedup_similarity: the similarity to it, as verified.
+    dedup_size: a document that stays and all that name it, the same number for each of them, members in old
+    corpora counted. dedup_capped: the search for its duplicate ended early. dedup_corpus: the old corpus that
+    holds dedup_of, null for this one.
     """
     import pyarrow as pa
 
-    return pa.schema(
-        [
-            ("dedup_keep", pa.bool_()),
-            ("dedup_of", pa.string()),
-            ("dedup_similarity", pa.float32()),
-            ("dedup_size", pa.int32()),
-        ]
-    )
+    fields = [
+        ("dedup_keep", pa.bool_()),
+        ("dedup_of", pa.string()),
+        ("dedup_similarity", pa.float32()),
+        ("dedup_size", pa.int32()),
+        ("dedup_capped", pa.bool_()),
+    ]
+    return pa.schema([*fields, *([("dedup_corpus", pa.string())] if config.against else [])])
 
 
 def parts(inputs: list[InputShard], config: DedupConfig) -> int:
@@ -115,48 +163,86 @@ def parts(inputs: list[InputShard], config: DedupConfig) -> int:
 def sketching(config: DedupConfig) -> Sketching:
     from curate.algorithms.dedup import Sketching
 
-    return Sketching(config.ngram, cut(config), None if config.scope == "global" else config.scope, config.seed)
+    return Sketching(
+        ngram=config.ngram,
+        bands=cut(config),
+        scope=None if config.scope == "global" else config.scope,
+        seed=config.seed,
+        by=config.by,
+        unit=config.unit,
+        sketch=config.sketch,
+        permutations=config.permutations,
+        index=config.index,
+    )
 
 
-def ranking(config: DedupConfig) -> str | None:
-    """The column whose largest values are kept, None for the smallest id."""
-    known = {"longest": "bytes", "first": None}
-    return known[config.keep] if config.keep in known else config.keep.removeprefix("best:")
+def rules(config: DedupConfig) -> Rules:
+    from curate.algorithms import dedup_sets
+
+    verify = {"similarity": config.verify, "url": "none"}.get(config.by, "exact")
+    bands = cut(config)
+    return dedup_sets.Rules(
+        order=dedup_sets.order(config.keep),
+        verify=verify,
+        threshold=config.threshold,
+        unit=config.unit,
+        ngram=config.ngram,
+        bins=bands.bands * bands.rows if bands else 0,
+        seed=config.seed,
+        most_comparisons=config.most_comparisons,
+    )
 
 
-def survey_keys(table: pa.Table, mine: None, config: DedupConfig) -> Iterator[pa.Table]:
+def indexed(config: DedupConfig) -> bool:
+    return config.index
+
+
+def survey_keys(table: pa.Table, mine: None, config: DedupConfig) -> Iterator[pa.Table | Indexed]:
     from curate.algorithms import dedup
 
-    return dedup.survey_keys(table, sketching(config))
+    for found in dedup.survey_keys(table, sketching(config)):
+        yield found if "part" in found.column_names else Indexed(found)
 
 
-def link_keys(tables: Iterable[pa.Table], part: int, config: DedupConfig) -> pa.Table:
+def survey_old_keys(table: pa.Table, mine: None, config: DedupConfig) -> pa.Table:
+    from curate.algorithms import dedup
+
+    return dedup.old_keys(table)
+
+
+def link_keys(tables: Tables, part: int, config: DedupConfig) -> pa.Table:
     from curate.algorithms import dedup
 
     return dedup.join_keys(tables)
 
 
 def settle_components(tables: Iterable[pa.Table], config: DedupConfig) -> Settled:
-    """24 to 48 bytes for each document that shares a key with another, and 28 for its row."""
+    """24 to 48 bytes for each document that shares a key with another, and two pieces of 128 MiB of its rows."""
     from curate.algorithms import dedup
 
     return Settled(*dedup.components_of(tables))
 
 
 def survey_sets(table: pa.Table, mine: pa.Table | None, config: DedupConfig) -> Iterator[pa.Table]:
+    from curate.algorithms import dedup_sets
+
+    return dedup_sets.survey_sets(table, mine, rules(config))
+
+
+def survey_old_sets(table: pa.Table, mine: pa.Table | None, config: DedupConfig) -> Iterator[pa.Table]:
+    from curate.algorithms import dedup_sets
+
+    return dedup_sets.old_sets(table, mine, rules(config))
+
+
+def link_sets(tables: Tables, part: int, config: DedupConfig) -> pa.Table:
     from curate.algorithms import dedup_verify
 
-    return dedup_verify.survey_sets(table, mine, ranking(config), None if config.exact_only else config.ngram)
-
-
-def link_sets(tables: Iterable[pa.Table], part: int, config: DedupConfig) -> pa.Table:
-    from curate.algorithms import dedup_verify
-
-    return dedup_verify.verify(tables, ranking(config), config.threshold)
+    return dedup_verify.verify(tables, rules(config))
 
 
 def settle_duplicates(tables: Iterable[pa.Table], config: DedupConfig) -> Settled:
-    """Passes the rows on: 24 bytes and an id, held twice, for each document removed or that others duplicate."""
+    """Passes the rows on, two pieces of 128 MiB at a time."""
     from curate.algorithms import dedup_bands
 
     return Settled(dedup_bands.curve(cut(config)), tables)
@@ -174,7 +260,7 @@ def survey_pairs(table: pa.Table, mine: None, config: DedupConfig) -> pa.Table:
     return dedup_pairs.survey_pairs(table)
 
 
-def link_pairs(tables: Iterable[pa.Table], part: int, config: DedupConfig) -> pa.Table:
+def link_pairs(tables: Tables, part: int, config: DedupConfig) -> pa.Table:
     from curate.algorithms import dedup_pairs
 
     return dedup_pairs.pairs(tables)
@@ -196,13 +282,27 @@ def report(model: pa.Table | None, summary: pa.Table | None, config: DedupConfig
 
 STAGE = Stage(
     name="dedup",
-    revision=1,
+    revision=2,
     config=DedupConfig,
     apply=apply,
     adds=adds,
     before=(
-        Census(survey_keys, settle=settle_components, link=link_keys, needs=needs_keys),
-        Census(survey_sets, settle=settle_duplicates, link=link_sets, needs=needs_sets),
+        Census(
+            survey_keys,
+            settle=settle_components,
+            link=link_keys,
+            needs=needs_keys,
+            indexed=indexed,
+            against=Against(survey_old_keys, needs_old_keys, indexed=("keys",), same=SAME),
+        ),
+        Census(
+            survey_sets,
+            settle=settle_duplicates,
+            link=link_sets,
+            needs=needs_sets,
+            only_mine=True,
+            against=Against(survey_old_sets, needs_old_sets),
+        ),
     ),
     after=Census(survey_pairs, settle=settle_pairs, link=link_pairs, needs=needs_pairs),
     parts=parts,
