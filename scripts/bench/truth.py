@@ -28,12 +28,13 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 import curate
-from curate.kernels import arrow, hashing, jaccard, words
+from curate.kernels import arrow, hashing, ngram_sets, words
 
 EXTRA_SHARE = 0.01
 CELLS = 1 << 25
 BLOCK = 2048
 SIMILARITY_ERROR = 1e-6
+COLUMNS = ("id", "text", "digest", "bytes", "dedup_keep", "dedup_of", "dedup_similarity")
 
 
 class Sets(NamedTuple):
@@ -105,7 +106,9 @@ def sets_of(texts: pa.Array | pa.ChunkedArray, ngram: int = 5) -> Sets:
     grams = np.empty(int((lengths // 2 + 1).sum()), dtype=np.uint64)
     wanted = np.ones(len(values), dtype=np.bool_)
     rows = np.arange(len(values))
-    jaccard.document_sets(values.offsets, values.data, rows, wanted, words.tables(), ngram, offsets, grams)
+    ngram_sets.document_sets(
+        values.offsets, values.data, rows, wanted, words.tables(), words.WORDS, ngram, offsets, grams
+    )
     return Sets(offsets, grams[: offsets[-1]])
 
 
@@ -235,10 +238,9 @@ def main() -> None:
     parser.add_argument("--threshold", type=float, default=0.8, help="That of the layer.")
     parser.add_argument("--ngram", type=int, default=5, help="That of the layer.")
     given = parser.parse_args()
-    columns = ["id", "text", "digest", "bytes", "dedup_keep", "dedup_of", "dedup_similarity"]
     missed = False
     for path in given.corpora:
-        table = curate.open(path).table(columns)
+        table = curate.open(path).table(COLUMNS)
         begun = time.perf_counter()
         known = truth(table["text"], given.threshold, given.ngram)
         found = judge(known, arrow.numbers(table["dedup_keep"]), keep_order(table))
