@@ -1,184 +1,259 @@
-"""Which documents of a component stay: exact Jaccard similarity against the documents kept before.
+"""Which documents of a component stay: exact similarity to the documents kept before.
 
 In keep order a document is compared with the kept documents of its component and removed if one is
 similar enough; the most similar one is the document it duplicates. So the outcome hangs on pairs
 alone, never on a chain of pairs, on shards or on their order. Documents with the same words in the
 same order are a group: the first in keep order stands for all, and the others go with it.
+
+Documents that an old corpus kept come before all others, stay, and are not compared with one another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.algorithms.dedup import ROW_BITS, documents_of
-from curate.errors import UsageError
-from curate.kernels import arrow, jaccard, words
+from curate.algorithms.dedup import ROW_BITS
+from curate.algorithms.dedup_sets import Rules
+from curate.kernels import arrow, jaccard, ngram_sets, set_index
 
 ROWS = pa.schema(
     [
         ("shard", pa.int32()),
         ("row", pa.int64()),
         ("of", pa.string()),
+        ("of_corpus", pa.string()),
         ("similarity", pa.float32()),
         ("size", pa.int32()),
+        ("capped", pa.bool_()),
     ]
 )
 
-PIECE_BYTES = 16 << 20
+BLOCK_BYTES = 256 << 20
+"""What n-gram sets, and an index of those that are kept, may take at one time."""
 
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_ELEMENT_BYTES = 8
+_ENTRY_BYTES = 28
+_LIGHT = (
+    *("component", "group", "document", "rank", "upper", "lower", "id"),
+    *("old", "corpus", "size", "grams_count"),
+)
+_KEEP_ORDER = (("old", "ascending"), ("rank", "descending"), ("upper", "ascending"), ("lower", "ascending"))
 
 
-def survey_sets(table: pa.Table, mine: pa.Table | None, ranking: str | None, ngram: int | None) -> Iterator[pa.Table]:
-    """What decides about a shard's documents that are in components, in pieces.
+class Tables(Protocol):
+    """Tables that may be gone through more than once, in the same order."""
 
-    ranking: the column whose largest values come first in keep order, equal ones by digest, then id;
-    None is by id alone. Gives `part, component, group, document, rank, upper, lower` (the digest as two
-    numbers), `id`, and `grams`: the n-gram set of the one document of each group that gave it its name.
-    `ngram` None leaves all sets empty.
-    Memory: 8 bytes an n-gram, about 1.3 times the text, for pieces of 16 MiB of text.
+    def __iter__(self) -> Iterator[pa.Table]: ...
+
+    def only(self, *columns: str) -> Iterator[pa.Table]: ...
+
+
+class Entries(NamedTuple):
+    """What is compared: each group's first document, which stands for it, and each old document.
+
+    Ordered by component, then keep order; one value an entry: leaders, its row in the ordered table; carriers,
+    the row as it came that has its set; sizes, of these sets; fixed, whether it is old. int64 but for the last,
+    bool. starts: int64, where each component starts, and the end. member: int64, the entry of each row.
     """
-    rows = component = group = np.empty(0, dtype=np.int64)
-    if mine is not None:
-        rows = np.searchsorted(arrow.numbers(table["row"]), arrow.numbers(mine["row"]))
-        component, group = arrow.numbers(mine["component"]), arrow.numbers(mine["group"])
-    chosen = table.select([name for name in table.column_names if name != "text"]).take(pa.array(rows))
-    documents = documents_of(chosen)
-    digests = np.ascontiguousarray(arrow.fixed_bytes(chosen["digest"])).view(">u8").astype(np.uint64)
-    decisive = pa.table(
-        {
-            "part": ((component.astype(np.uint64) * _SPREAD) >> np.uint64(32)).astype(np.uint32),
-            "component": component,
-            "group": group,
-            "document": documents,
-            "rank": _ranks(chosen, ranking),
-            "upper": digests[:, 0],
-            "lower": digests[:, 1],
-            "id": chosen["id"],
-        }
-    )
-    texts = None if ngram is None else arrow.strings(table["text"])
-    for start, end in _pieces(texts, rows):
-        wanted = group[start:end] == documents[start:end]
-        sets = _sets(texts, rows[start:end], wanted, ngram)
-        yield decisive.slice(start, end - start).append_column("grams", sets)
+
+    leaders: np.ndarray
+    carriers: np.ndarray
+    sizes: np.ndarray
+    fixed: np.ndarray
+    starts: np.ndarray
+    member: np.ndarray
 
 
-def _pieces(texts: arrow.Strings | None, rows: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Where to cut the rows for about 16 MiB of text each; one piece at least."""
-    start = 0
-    if texts is not None:
-        total = np.cumsum(texts.offsets[rows + 1] - texts.offsets[rows])
-        while start < len(rows) and total[-1] - (total[start - 1] if start else 0) > PIECE_BYTES:
-            before = total[start - 1] if start else 0
-            end = max(start + 1, int(np.searchsorted(total, before + PIECE_BYTES, side="right")))
-            yield start, end
-            start = end
-    yield start, len(rows)
+def verify(tables: Tables, rules: Rules) -> pa.Table:
+    """Decide about the components of one part; gives `ROWS` of new documents that are removed, that others
+    duplicate, or whose search was capped.
 
-
-def _ranks(table: pa.Table, ranking: str | None) -> np.ndarray:
-    if ranking is None:
-        return np.zeros(table.num_rows)
-    column = arrow.combined(table[ranking])
-    kind = column.type
-    if not (pa.types.is_primitive(kind) or pa.types.is_boolean(kind)):
-        raise UsageError(f"--keep best:{ranking}: that column is {kind}; name one of numbers or dates")
-    ranks = arrow.numbers(column).astype(np.float64)
-    ranks[~arrow.validity(column) | np.isnan(ranks)] = -np.inf
-    return ranks
-
-
-def _sets(texts: arrow.Strings | None, rows: np.ndarray, wanted: np.ndarray, ngram: int | None) -> pa.Array:
-    offsets = np.zeros(len(rows) + 1, dtype=np.int64)
-    sets = np.empty(0, dtype=np.uint64)
-    if texts is not None and ngram is not None:
-        lengths = texts.offsets[rows + 1] - texts.offsets[rows]
-        sets = np.empty(int((lengths[wanted] // 2 + 1).sum()), dtype=np.uint64)
-        jaccard.document_sets(texts.offsets, texts.data, rows, wanted, words.tables(), ngram, offsets, sets)
-    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(sets[: offsets[-1]]))
-
-
-def verify(tables: Iterable[pa.Table], ranking: str | None, threshold: float) -> pa.Table:
-    """Decide about the components of one part; gives `ROWS` of documents that are removed or that others duplicate.
-
-    Memory: the n-gram sets of the part, 100 bytes a document beside its id, and, for the rarest fifth of the
-    n-grams of the largest component, an index of 28 bytes for each that occurs twice.
+    Reads all rows less their sets, then the sets, as many at a time as BLOCK_BYTES hold: once, and for a component that
+    does not fit twice for each of its blocks. The outcome is the same, but for what a cap leaves out.
+    Memory: BLOCK_BYTES, one table of the part, and some 250 bytes a document beside its id.
     """
-    table, begins, ends, sets = _gathered(tables)
+    table = pa.concat_tables(tables.only(*_LIGHT)).combine_chunks()
     if table.num_rows == 0:
         return ROWS.empty_table()
-    table, carriers, leaders, member = _ordered(table, ranking)
+    order = pc.sort_indices(table, sort_keys=[("component", "ascending"), *_KEEP_ORDER, ("id", "ascending")])
+    table = table.take(order)
+    entries = _entries(table, arrow.numbers(order).astype(np.int64))
+    choice = jaccard.undecided(len(entries.leaders))
+    similarities = choice.similarities
+    if rules.verify == "none":
+        first = np.repeat(entries.starts[:-1], np.diff(entries.starts))
+        choice.keepers[:] = np.where(entries.fixed, choice.keepers, first)
+        similarities = np.full(len(first), np.nan)
+    elif rules.sets:
+        _choose(tables, entries, rules, choice)
+        if rules.verify == "signature":
+            similarities = _agreement(similarities, rules.bins)
+    return _rows(table, entries, choice, similarities)
+
+
+def _entries(table: pa.Table, order: np.ndarray) -> Entries:
+    fixed = arrow.numbers(table["old"]) > 0
+    group, document = arrow.numbers(table["group"]), arrow.numbers(table["document"])
+    _, first, group = np.unique(group, return_index=True, return_inverse=True)
+    leads = fixed.copy()
+    leads[first] = True
+    number = np.cumsum(leads) - 1
+    leaders = np.flatnonzero(leads)
+    named = np.flatnonzero(arrow.numbers(table["group"]) == document)
+    carrier = first.copy()
+    carrier[group[named]] = named
+    carriers = np.where(fixed[leaders], leaders, carrier[group[leaders]])
     component = arrow.numbers(table["component"])[leaders]
-    starts = np.append(np.flatnonzero(np.diff(component, prepend=component[0] - 1)), len(component))
-    keepers = np.empty(len(leaders), dtype=np.int64)
-    similarities = np.empty(len(leaders), dtype=np.float64)
-    jaccard.choose(starts, begins[carriers], ends[carriers], sets, threshold, keepers, similarities)
-    return _rows(table, leaders[keepers][member], similarities[member])
+    return Entries(
+        leaders,
+        order[carriers],
+        arrow.numbers(table["grams_count"])[carriers].astype(np.int64),
+        fixed[leaders],
+        np.append(np.flatnonzero(np.diff(component, prepend=component[0] - 1)), len(component)),
+        np.where(fixed, number, number[first[group]]),
+    )
 
 
-def _gathered(tables: Iterable[pa.Table]) -> tuple[pa.Table, np.ndarray, np.ndarray, np.ndarray]:
-    """All rows less their sets, where each row's set begins and ends, and the sets, held once."""
-    sets = np.empty(0, dtype=np.uint64)
-    kept, begins, ends = [], [], []
-    for table in tables:
-        lists = arrow.combined(table["grams"])
-        offsets = arrow.numbers(lists.offsets) - lists.offsets[0].as_py() + len(sets)
-        begins.append(offsets[:-1])
-        ends.append(offsets[1:])
-        values = arrow.numbers(lists.flatten())
-        sets.resize(len(sets) + len(values), refcheck=False)
-        sets[len(sets) - len(values) :] = values
-        kept.append(table.drop_columns(["grams"]))
-    return pa.concat_tables(kept).combine_chunks(), np.concatenate(begins), np.concatenate(ends), sets
+def _agreement(similarities: np.ndarray, bins: int) -> np.ndarray:
+    """The share m / b of bins that agree, from m / (2 b - m)."""
+    return np.rint(2 * bins * similarities / (1 + similarities)) / bins
 
 
-def _ordered(table: pa.Table, ranking: str | None) -> tuple[pa.Table, np.ndarray, np.ndarray, np.ndarray]:
-    """The table by component and keep order; for each group, in that order: the row of the unordered table
-    that carries its set, and its first row; and for each row the number of its group."""
-    keys = [("component", "ascending"), ("id", "ascending")]
-    if ranking is not None:
-        keys[1:1] = [("rank", "descending"), ("upper", "ascending"), ("lower", "ascending")]
-    positions = arrow.numbers(pc.sort_indices(table, sort_keys=keys)).astype(np.int64)
-    documents = arrow.numbers(table["document"])
-    table = table.take(pa.array(positions))
-    groups, first, member = np.unique(arrow.numbers(table["group"]), return_index=True, return_inverse=True)
-    by_document = np.argsort(documents)
-    carriers = by_document[np.searchsorted(documents[by_document], groups)]
-    in_order = np.argsort(first)
-    number = np.empty(len(groups), dtype=np.int64)
-    number[in_order] = np.arange(len(groups))
-    return table, carriers[in_order], first[in_order], number[member]
+def _measure(rules: Rules) -> jaccard.Measure:
+    threshold = rules.threshold
+    if rules.verify == "signature":
+        agreeing = jaccard.least_share(rules.bins, threshold)
+        threshold = agreeing / (2 * rules.bins - agreeing)
+    return jaccard.Measure(float(threshold), rules.verify == "containment", rules.most_comparisons)
 
 
-def _rows(table: pa.Table, keepers: np.ndarray, similarities: np.ndarray) -> pa.Table:
+# --- blocks ---------------------------------------------------------------------------------------
+
+
+def _choose(tables: Tables, entries: Entries, rules: Rules, choice: jaccard.Choice) -> None:
+    measure = _measure(rules)
+    indexed = 1.0 if measure.contained else 1.0 - measure.threshold
+    room = int(BLOCK_BYTES / (_ELEMENT_BYTES + _ENTRY_BYTES * indexed))
+    members = np.diff(entries.starts)
+    entries = entries._replace(sizes=np.where(np.repeat(members, members) > 1, entries.sizes, 0))
+    sizes = np.add.reduceat(entries.sizes, entries.starts[:-1])
+    for first, last in _runs(sizes, room):
+        start, end = int(entries.starts[first]), int(entries.starts[last])
+        if sizes[first:last].sum() > room:
+            _choose_in_blocks(tables, entries, start, end, room, measure, choice)
+        else:
+            starts = entries.starts[first : last + 1] - start
+            begins, ends, sets = _loaded(tables, entries, start, end)
+            part = jaccard.Choice(*(values[start:end] for values in choice))
+            part.keepers[:] -= start
+            set_index.choose(starts, entries.fixed[start:end], begins, ends, sets, measure, part)
+            part.keepers[:] += start
+
+
+def _runs(sizes: np.ndarray, room: int) -> Iterator[tuple[int, int]]:
+    """Cut into runs that fit, from the first on; what does not fit is a run of its own."""
+    total = np.concatenate([[0], np.cumsum(sizes)])
+    first = 0
+    while first < len(sizes):
+        last = max(first + 1, int(np.searchsorted(total, total[first] + room, side="right")) - 1)
+        yield first, last
+        first = last
+
+
+def _choose_in_blocks(
+    tables: Tables, entries: Entries, start: int, end: int, room: int, measure: jaccard.Measure, choice: jaccard.Choice
+) -> None:
+    """One large component: the sets of a block choose among themselves, then all later ones are compared with them."""
+    for first, last in _runs(entries.sizes[start:end], room):
+        begins, ends, sets = _loaded(tables, entries, start + first, start + last)
+        index = set_index.indexed(start + first, begins, ends, sets, measure, start + last < end)
+        set_index.choose_held(index, entries.fixed[start + first : start + last], measure, choice)
+        if start + last < end:
+            later = np.arange(start + last, end)
+            later = later[~entries.fixed[later]]
+            for numbers, offsets, values in _streamed(tables, entries.carriers[later], later):
+                set_index.compare_later(numbers, offsets, values, index, measure, choice)
+
+
+def _loaded(tables: Tables, entries: Entries, start: int, end: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The sets of some entries: where each begins and ends, and the sets."""
+    sizes = entries.sizes[start:end]
+    ends = np.cumsum(sizes)
+    begins = ends - sizes
+    sets = np.empty(int(ends[-1]), dtype=np.uint64)
+    wanted = np.flatnonzero(sizes)
+    if len(wanted):
+        for targets, offsets, values in _streamed(tables, entries.carriers[start:end][wanted], begins[wanted]):
+            ngram_sets.gather(offsets, values, targets, sets)
+    return begins, ends, sets
+
+
+def _streamed(
+    tables: Tables, rows: np.ndarray, values: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """For each table: what its rows were given as `values`, -1 for others; and their sets, as offsets and elements."""
+    order = np.argsort(rows)
+    rows, values = rows[order], values[order]
+    before = 0
+    for table in tables.only("grams"):
+        start, end = np.searchsorted(rows, [before, before + table.num_rows])
+        if start < end:
+            given = np.full(table.num_rows, -1, dtype=np.int64)
+            given[rows[start:end] - before] = values[start:end]
+            lists = arrow.combined(table["grams"])
+            offsets = arrow.numbers(lists.offsets)
+            yield given, offsets - offsets[0], arrow.numbers(lists.flatten())
+        before += table.num_rows
+
+
+# --- rows -----------------------------------------------------------------------------------------
+
+
+def _rows(table: pa.Table, entries: Entries, choice: jaccard.Choice, similarities: np.ndarray) -> pa.Table:
+    """`ROWS`: `size` is what a document that stays and all that name it count."""
+    removed = choice.keepers != np.arange(len(choice.keepers))
+    counts = np.bincount(entries.member, weights=arrow.numbers(table["size"]))
+    sizes = np.bincount(choice.keepers, weights=counts, minlength=len(counts))[choice.keepers][entries.member]
+    keepers = entries.leaders[choice.keepers][entries.member]
     kept = keepers == np.arange(table.num_rows)
-    sizes = np.bincount(keepers, minlength=table.num_rows)[keepers]
-    documents = arrow.numbers(table["document"])
-    of = pc.take(table["id"], pa.array(keepers, mask=kept)).combine_chunks()
-    rows = pa.table(
+    capped = choice.capped[entries.member] & (kept | removed[entries.member])
+    shown = np.flatnonzero((arrow.numbers(table["old"]) == 0) & (~kept | (sizes > 1) | capped))
+    documents = arrow.numbers(table["document"])[shown]
+    stays = kept[shown]
+    of = pa.array(keepers[shown], mask=stays)
+    similarity = similarities[entries.member][shown]
+    return pa.table(
         [
             (documents >> ROW_BITS).astype(np.int32),
             documents & ((1 << ROW_BITS) - 1),
-            of,
-            pa.array(similarities.astype(np.float32), mask=kept),
-            sizes.astype(np.int32),
+            table["id"].take(of),
+            table["corpus"].take(of),
+            pa.array(similarity.astype(np.float32), mask=stays | np.isnan(similarity)),
+            sizes[shown].astype(np.int32),
+            capped[shown],
         ],
         schema=ROWS,
     )
-    return rows.filter(pa.array(sizes > 1))
 
 
 def columns(mine: pa.Table | None, table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The four columns for every row of a shard, from its rows of `ROWS` less the shard."""
+    """The columns of a schema for every row of a shard, from its rows of `ROWS` less the shard."""
     rows = ROWS.empty_table() if mine is None else mine
     place = np.full(table.num_rows, -1, dtype=np.int64)
     place[np.searchsorted(arrow.numbers(table["row"]), arrow.numbers(rows["row"]))] = np.arange(rows.num_rows)
     take = pa.array(place, mask=place < 0)
     of = rows["of"].take(take)
-    sizes = pc.fill_null(rows["size"].take(take), 1)
-    return pa.table([of.is_null(), of, rows["similarity"].take(take), sizes], schema=schema)
+    found = {
+        "dedup_keep": of.is_null(),
+        "dedup_of": of,
+        "dedup_similarity": rows["similarity"].take(take),
+        "dedup_size": pc.fill_null(rows["size"].take(take), 1),
+        "dedup_capped": pc.fill_null(rows["capped"].take(take), False),
+        "dedup_corpus": rows["of_corpus"].take(take),
+    }
+    return pa.table([found[name] for name in schema.names], schema=schema)

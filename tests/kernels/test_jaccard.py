@@ -9,40 +9,18 @@ from curate.kernels import jaccard
 from tests.naive import dedup as naive
 
 TOP = 2**63
-SETS = st.lists(st.sets(st.integers(TOP, TOP + 20), max_size=12), min_size=1, max_size=60)
-THRESHOLDS = st.sampled_from([0.1, 0.3, 0.5, 0.75, 0.8, 0.9, 1.0])
+ELEMENTS = st.sets(st.integers(TOP, TOP + 60))
+THRESHOLDS = [0.05, 0.3, 0.5, 0.7, 0.8, 0.85, 0.9, 1.0]
 
 
-def spread(element: int) -> int:
-    """A hash as even as the real ones, its top bit set for every other element."""
-    return (element + 1) * 0x9E3779B97F4A7C15 % 2**64
-
-
-def choose(components: list[list[set[int]]], threshold: float) -> tuple[list[int], list[float]]:
-    sets = [sorted(spread(element) for element in one) for sets in components for one in sets]
-    values = np.array([0, *(value for one in sets for value in one)], dtype=np.uint64)[1:]
+def laid_out(one: set[int], other: set[int]) -> tuple:
+    values = np.array([0, *sorted(one), *sorted(other)], dtype=np.uint64)
     values.flags.writeable = False
-    ends = np.cumsum([len(one) for one in sets])
-    begins = ends - [len(one) for one in sets]
-    starts = np.cumsum([0, *(len(sets) for sets in components)])
-    keepers = np.empty(len(sets), np.int64)
-    similarities = np.empty(len(sets))
-    jaccard.choose(starts, begins, ends, values, threshold, keepers, similarities)
-    return keepers.tolist(), similarities.tolist()
+    return values, 1, len(one) + 1, values, len(one) + 1, len(values)
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(st.integers(0, 2**64 - 1), max_size=100), st.booleans())
-def test_sorted_sets(hashes, crowded):
-    if crowded:
-        hashes = [value % 50 + TOP for value in hashes]
-    out = np.empty(len(hashes), np.uint64)
-    count = jaccard.sorted_set(np.array(hashes, np.uint64), len(hashes), np.empty(len(hashes) + 1, np.int32), out)
-    assert out[:count].tolist() == sorted(set(hashes))
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.integers(1, 400), st.integers(1, 400), st.sampled_from([0.05, 0.3, 0.5, 0.7, 0.8, 0.85, 0.9, 1.0]))
+@given(st.integers(1, 400), st.integers(1, 400), st.sampled_from(THRESHOLDS))
 def test_the_least_overlap_is_exact(one, other, threshold):
     exact = Fraction(str(threshold))
     expected = next(shared for shared in range(one + other) if Fraction(shared, one + other - shared) >= exact)
@@ -50,49 +28,36 @@ def test_the_least_overlap_is_exact(one, other, threshold):
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.sets(st.integers(TOP, TOP + 60)), st.sets(st.integers(TOP, TOP + 60)), st.integers(0, 61))
+@given(st.integers(1, 4000), st.sampled_from(THRESHOLDS))
+def test_the_least_share_is_exact(size, threshold):
+    exact = Fraction(str(threshold))
+    found = jaccard.least_share(size, threshold)
+    assert Fraction(found - 1, size) < exact <= Fraction(found, size)
+
+
+@settings(deadline=None, max_examples=60)
+@given(ELEMENTS, ELEMENTS, st.integers(0, 61))
 def test_overlap_is_exact_from_the_least_on(one, other, least):
-    values = np.array([*sorted(one), *sorted(other)], dtype=np.uint64)
-    found = jaccard.overlap(values, 0, len(one), len(one), len(values), least)
+    found = jaccard.overlap(*laid_out(one, other), least)
     assert found == len(one & other) if len(one & other) >= least else found < least
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(SETS, min_size=1, max_size=3), THRESHOLDS)
-def test_the_choice_is_that_of_all_pairs(components, threshold):
-    keepers, similarities = choose(components, threshold)
-    start = 0
-    for sets in components:
-        expected = naive.choose(sets, threshold)
-        assert [keeper - start for keeper in keepers[start : start + len(sets)]] == expected[0]
-        assert similarities[start : start + len(sets)] == expected[1]
-        start += len(sets)
+@given(ELEMENTS.filter(bool), ELEMENTS.filter(bool), st.sampled_from(THRESHOLDS), st.booleans())
+def test_similarity_is_exact_from_the_threshold_on(one, other, threshold, contained):
+    expected = naive.containment(one, other) if contained else naive.jaccard(one, other)
+    found = jaccard.similarity(*laid_out(one, other), threshold, contained)
+    assert found == (expected if expected >= threshold else -1)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_many_long_sets_are_chosen_as_few_are(seed):
-    random = np.random.default_rng(seed)
-    base = [set(random.integers(0, 5000, 300).tolist()) for _ in range(12)]
-    sets = []
-    for _ in range(200):
-        kept = [element for element in base[random.integers(12)] if random.random() > random.choice([0.02, 0.1, 0.2])]
-        sets.append({*kept, *random.integers(0, 5000, random.integers(60)).tolist()})
-    assert choose([sets], 0.8) == tuple(naive.choose(sets, 0.8))
-    assert 12 < len(set(choose([sets], 0.8)[0])) < 195
-
-
-@pytest.mark.parametrize("template", [60, 90, 96, 110])
-def test_a_common_template_costs_no_comparison_of_all_with_all(template):
-    """Sets that share most elements: comparing all pairs, or scanning one list of all, would be quadratic."""
-    count, own = 20_000, 24
-    common = np.random.default_rng(0).integers(0, 2**64, template, dtype=np.uint64)
-    rows = np.random.default_rng(1).integers(0, 2**64, (count, own + template), dtype=np.uint64)
-    rows[:, :template] = common
-    rows.sort(axis=1)
-    begins = np.arange(count) * (own + template)
-    keepers = np.empty(count, np.int64)
-    jaccard.choose(
-        np.array([0, count]), begins, begins + own + template, rows.reshape(-1), 0.8, keepers, np.empty(count)
-    )
-    alike = template / (template + 2 * own) >= 0.8
-    assert len(np.unique(keepers)) == (1 if alike else count)
+@pytest.mark.parametrize("contained", [False, True])
+def test_the_best_of_several_is_the_earliest(contained):
+    sets = [{1, 2, 3, 4}, {1, 2, 3, 5}, {1, 2, 3, 4, 5}, {1, 2, 3, 4, 5}]
+    choice = jaccard.undecided(5)
+    for other, one in enumerate(sets):
+        values, *where = laid_out({1, 2, 3, 4, 5}, one)
+        jaccard.consider(4, values, *where[:2], other, *where[2:], jaccard.Measure(0.5, contained, 3), choice)
+    # the first two are too small to contain it; the fourth comparison is one too many
+    assert choice.keepers.tolist() == [0, 1, 2, 3, 2]
+    assert choice.similarities[4] == 1
+    assert (choice.compared[4], choice.capped[4]) == (3, True)

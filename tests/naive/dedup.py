@@ -55,38 +55,52 @@ def jaccard(one: set, other: set) -> float:
     return len(one & other) / len(one | other) if one | other else 0.0
 
 
-def choose(sets: list[set], threshold: float) -> tuple[list[int], list[float]]:
-    """For each set, in order: itself when kept, else the most similar one kept before it; and the similarity."""
+def containment(one: set, other: set) -> float:
+    """The share of one set that another holds; a smaller one holds nothing."""
+    return len(one & other) / len(one) if one and len(other) >= len(one) else 0.0
+
+
+def choose(sets: list[set], threshold: float, fixed: list[bool], similarity=jaccard) -> tuple[list[int], list[float]]:
+    """For each set, in order: itself when kept, else the most similar one kept before it; and the similarity.
+
+    The fixed ones are kept whatever they are like.
+    """
     keepers: list[int] = []
     similarities: list[float] = []
     for i, one in enumerate(sets):
-        found = [(jaccard(one, sets[k]), -k) for k in range(i) if keepers[k] == k]
+        found = [(similarity(one, sets[k]), -k) for k in range(i) if keepers[k] == k]
         best, earliest = max(found, default=(0.0, 0))
-        similar = best >= threshold
+        similar = best >= threshold and not fixed[i]
         keepers.append(-earliest if similar else i)
         similarities.append(best if similar else 1.0)
     return keepers, similarities
 
 
-def deduplicate(documents: list[dict], threshold: float, length: int) -> dict[str, tuple]:
+def deduplicate(
+    documents: list[dict], threshold: float, length: int, similarity=jaccard, featured=ngrams
+) -> dict[str, tuple]:
     """{id: (of, similarity, size)} for documents with `id`, `text`, `digest` and `rank`, the largest rank first.
 
-    Documents with equal words, or without words and equal, go with the first of them.
+    Documents with equal words, or without words and equal, go with the first of them. Those with an `old`
+    above 0 come first, by that number, stay, count `size`, and have no outcome. featured(text, length): a set.
     """
-    order = sorted(documents, key=lambda item: (-item["rank"], item["digest"], item["id"]))
+    order = sorted(documents, key=lambda item: (item.get("old", 0), -item["rank"], item["digest"], item["id"]))
+    order = [item for item in order if item.get("old")] + [item for item in order if not item.get("old")]
+    names = [tuple(words(item["text"])) or item["digest"] for item in order]
     leaders: dict[object, int] = {}
+    for i, name in enumerate(names):
+        leaders.setdefault(name, i)
+    chosen = [i for i, item in enumerate(order) if item.get("old") or leaders[names[i]] == i]
+    fixed = [bool(order[i].get("old")) for i in chosen]
+    keepers, similarities = choose([featured(order[i]["text"], length) for i in chosen], threshold, fixed, similarity)
+    sizes = [item.get("size", 1) if item.get("old") else 0 for item in order]
+    found: dict[str, tuple[int, float]] = {}
     for i, item in enumerate(order):
-        leaders.setdefault(tuple(words(item["text"])) or item["digest"], i)
-    chosen = sorted(leaders.values())
-    keepers, similarities = choose([ngrams(order[i]["text"], length) for i in chosen], threshold)
-    outcome = {}
-    for item in order:
-        leader = leaders[tuple(words(item["text"])) or item["digest"]]
-        at = chosen.index(leader)
-        keeper = order[chosen[keepers[at]]]
-        alone = keeper is item
-        outcome[item["id"]] = (None, None) if alone else (keeper["id"], similarities[at])
-    sizes: dict[str, int] = {}
-    for name, (of, _) in outcome.items():
-        sizes[of or name] = sizes.get(of or name, 0) + 1
-    return {name: (of, similarity, sizes[of or name]) for name, (of, similarity) in outcome.items()}
+        if not item.get("old"):
+            at = chosen.index(leaders[names[i]])
+            found[item["id"]] = (chosen[keepers[at]], similarities[at])
+            sizes[chosen[keepers[at]]] += 1
+    return {
+        name: (*((None, None) if order[of]["id"] == name else (order[of]["id"], similar)), sizes[of])
+        for name, (of, similar) in found.items()
+    }

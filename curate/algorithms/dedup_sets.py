@@ -1,0 +1,201 @@
+"""What decides about documents that may duplicate one another: their place in keep order and their n-gram sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.algorithms.dedup import UNITS, documents_of
+from curate.errors import UsageError
+from curate.kernels import arrow, minhash, ngram_sets, words
+
+PIECE_BYTES = 16 << 20
+LAST = np.iinfo(np.int64).min
+
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_TOP = np.uint64(1 << 63)
+
+
+class Order(NamedTuple):
+    """Which of several duplicates stays: the first in this order, equal ones by digest, then id.
+
+    column: the one whose largest values come first and nulls last, or None. sources: those that come first,
+    in this order, by the column `source`. Neither is the order of ids.
+    """
+
+    name: str
+    column: str | None = None
+    sources: tuple[str, ...] = ()
+
+
+class Rules(NamedTuple):
+    """How duplicates are told, and which of them stays.
+
+    verify: `jaccard` of n-gram sets; `containment`, the share of a document's n-grams that another with as many
+    or more has; `signature`, the share of bins in which sketches agree; `exact`, the same group alone; `none`, the
+    same component. unit, ngram: of the n-grams. bins, seed: of the sketches. most_comparisons: sets that
+    one is compared with at most; 0 is no limit.
+    """
+
+    order: Order
+    verify: str = "jaccard"
+    threshold: float = 0.8
+    unit: str = "word"
+    ngram: int = 5
+    bins: int = 128
+    seed: int = 0
+    most_comparisons: int = 0
+
+    @property
+    def sets(self) -> bool:
+        """Whether sets are compared at all."""
+        return self.verify in ("jaccard", "containment", "signature")
+
+
+def order(keep: str) -> Order:
+    """Parse `longest`, `first`, `newest`, `best:COLUMN` or `source-priority:a,b,c`. Raises ValueError."""
+    columns = {"longest": "bytes", "first": None, "newest": "date"}
+    if keep in columns:
+        return Order(keep, columns[keep])
+    kind, _, given = keep.partition(":")
+    if kind == "best" and given:
+        return Order(keep, given)
+    sources = tuple(name.strip() for name in given.split(","))
+    if kind == "source-priority" and all(sources) and len(set(sources)) == len(sources):
+        return Order(keep, None, sources)
+    raise ValueError(
+        f"'{keep}' is not longest, first, newest, best:COLUMN or source-priority:a,b,c (each source named once)"
+    )
+
+
+def needs(rules: Rules) -> tuple[str, ...]:
+    """The columns that `survey_sets` reads."""
+    column = "source" if rules.order.sources else rules.order.column
+    names = ("id", "digest", *([column] if column else []), *(["text"] if rules.sets else []))
+    return tuple(dict.fromkeys(names))
+
+
+def survey_sets(table: pa.Table, mine: pa.Table | None, rules: Rules) -> Iterator[pa.Table]:
+    """What decides about a shard's documents that are in components, in pieces.
+
+    Gives `part, component, group, document`; the place in keep order, `rank` (largest first), `upper, lower` (the
+    digest as two numbers; all three 0 where ids alone decide), `id`; `old` and `corpus` (0 and null here) and `size`
+    (1 here) as `old_sets` says; `grams_count` and `grams`: the set of the one document of each group that
+    gave it its name, and its size. Without `grams` where no sets are compared.
+    Memory: 8 bytes an n-gram, about 1.3 times the text, for pieces of 16 MiB of text.
+    """
+    decisive = _decisive(table, mine, rules, old=False)
+    wanted = arrow.numbers(decisive["group"]) == arrow.numbers(decisive["document"])
+    yield from _pieces(table, mine, decisive, wanted, rules)
+
+
+def old_sets(table: pa.Table, mine: pa.Table | None, rules: Rules) -> Iterator[pa.Table]:
+    """The same for a shard of an old corpus, of documents that were kept there: each one has its set.
+
+    table: with `dedup_keep` and `dedup_size`. Gives as `old` the place of the corpus among the old ones, from 1 on,
+    as `corpus` its name, as `size` how many documents were held to be this one.
+    """
+    if mine is not None:
+        mine = mine.filter(pa.array(arrow.numbers(table["dedup_keep"])[_places(table, mine)]))
+    decisive = _decisive(table, mine, rules, old=True)
+    yield from _pieces(table, mine, decisive, np.ones(decisive.num_rows, dtype=np.bool_), rules)
+
+
+def _places(table: pa.Table, mine: pa.Table | None) -> np.ndarray:
+    if mine is None:
+        return np.empty(0, dtype=np.int64)
+    return np.searchsorted(arrow.numbers(table["row"]), arrow.numbers(mine["row"]))
+
+
+def _decisive(table: pa.Table, mine: pa.Table | None, rules: Rules, old: bool) -> pa.Table:
+    component = group = np.empty(0, dtype=np.int64)
+    if mine is not None:
+        component, group = arrow.numbers(mine["component"]), arrow.numbers(mine["group"])
+    others = [name for name in table.column_names if name != "text"]
+    table = table.select(others).take(pa.array(_places(table, mine)))
+    digests = np.zeros((len(component), 2), dtype=np.uint64)
+    if rules.order.name != "first":
+        digests = np.ascontiguousarray(arrow.fixed_bytes(table["digest"])).view(">u8").astype(np.uint64)
+    columns = {
+        "part": ((component.astype(np.uint64) * _SPREAD) >> np.uint64(32)).astype(np.uint32),
+        "component": component,
+        "group": group,
+        "document": documents_of(table, old),
+        "rank": _ranks(table, rules.order),
+        "upper": digests[:, 0],
+        "lower": digests[:, 1],
+        "id": table["id"],
+    }
+    if old:
+        corpus = arrow.combined(table["corpus"])
+        columns["old"] = (arrow.numbers(corpus.indices) + 1).astype(np.int16)
+        columns["corpus"] = corpus.dictionary_decode()
+        columns["size"] = table["dedup_size"]
+    else:
+        columns["old"] = np.zeros(len(component), dtype=np.int16)
+        columns["corpus"] = pa.nulls(len(component), pa.string())
+        columns["size"] = np.ones(len(component), dtype=np.int32)
+    return pa.table(columns)
+
+
+def _ranks(table: pa.Table, order: Order) -> np.ndarray:
+    """int64, shape (n,): the largest come first; as exact as the column."""
+    if order.sources:
+        places = pc.index_in(arrow.combined(table["source"]), value_set=pa.array(order.sources, pa.string()))
+        return -arrow.numbers(pc.fill_null(places, len(order.sources))).astype(np.int64)
+    if order.column is None:
+        return np.zeros(table.num_rows, dtype=np.int64)
+    column = arrow.combined(table[order.column])
+    kind = column.type
+    if not (pa.types.is_primitive(kind) or pa.types.is_boolean(kind)):
+        raise UsageError(f"--keep {order.name}: {order.column} is {kind}; name a column of numbers or dates")
+    values = arrow.numbers(column)
+    missing = ~arrow.validity(column)
+    if values.dtype.kind == "f":
+        values = values.astype(np.float64) + 0.0
+        missing = missing | np.isnan(values)
+        bits = values.view(np.int64)
+        ranks = np.where(bits < 0, bits ^ np.int64((1 << 63) - 1), bits)
+    elif values.dtype == np.uint64:
+        ranks = (values ^ _TOP).view(np.int64)
+    else:
+        ranks = values.astype(np.int64)
+    return np.where(missing, LAST, ranks)
+
+
+def _pieces(
+    table: pa.Table, mine: pa.Table | None, decisive: pa.Table, wanted: np.ndarray, rules: Rules
+) -> Iterator[pa.Table]:
+    """The rows and their sets, in pieces of about 16 MiB of text; at least one."""
+    if not rules.sets:
+        yield decisive.append_column("grams_count", pa.array(np.zeros(decisive.num_rows, dtype=np.int32)))
+        return
+    texts, rows = arrow.strings(table["text"]), _places(table, mine)
+    total = np.cumsum(texts.offsets[rows + 1] - texts.offsets[rows])
+    start = 0
+    while start < len(rows) or start == 0:
+        before = total[start - 1] if start else 0
+        end = max(start + 1, int(np.searchsorted(total, before + PIECE_BYTES, side="right")))
+        sets = _sets(texts, rows[start:end], wanted[start:end], rules)
+        piece = decisive.slice(start, end - start)
+        piece = piece.append_column("grams_count", pc.list_value_length(sets).cast(pa.int32()))
+        yield piece.append_column("grams", sets)
+        start = end
+
+
+def _sets(texts: arrow.Strings, rows: np.ndarray, wanted: np.ndarray, rules: Rules) -> pa.Array:
+    offsets = np.zeros(len(rows) + 1, dtype=np.int64)
+    unit = UNITS[rules.unit]
+    given = (texts.offsets, texts.data, rows, wanted, words.tables(), unit, rules.ngram)
+    if rules.verify == "signature":
+        sets = np.empty(int(wanted.sum()) * rules.bins, dtype=np.uint64)
+        ngram_sets.document_sketches(*given, minhash.permutations(rules.bins, rules.seed), offsets, sets)
+    else:
+        lengths = (texts.offsets[rows + 1] - texts.offsets[rows])[wanted]
+        sets = np.empty(int(words.most_tokens(unit, lengths).sum()), dtype=np.uint64)
+        ngram_sets.document_sets(*given, offsets, sets)
+    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(sets[: offsets[-1]]))
