@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,11 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=1)
-def work(plan: str) -> Work:
-    """The plan at a path, as this process holds it. Raises UsageError for a plan or stage that is not there."""
+def work(plan: str, written: tuple[int, int]) -> Work:
+    """The plan at a path, as this process holds it. Raises UsageError for a plan or stage that is not there.
+
+    written: tells it from an earlier plan at that path, which may ask for the same result under other limits.
+    """
     from curate.runtime.run import load_plan
     from curate.runtime.task import Work
 
@@ -26,7 +30,14 @@ def run(plan: str, index: int) -> dict[str, Any]:
     """Run one task; gives plain JSON."""
     from curate.runtime.task import run_task
 
-    return run_task(work(plan), index)
+    return run_task(work(plan, _written(plan)), index)
+
+
+def _written(plan: str) -> tuple[int, int]:
+    if not os.path.exists(plan):
+        return 0, 0
+    found = os.stat(plan)
+    return found.st_mtime_ns, found.st_ino
 
 
 def runnable(plan: str, share: str) -> list[int]:
@@ -42,7 +53,7 @@ def runnable(plan: str, share: str) -> list[int]:
         first, every = -1, 0
     if not 0 <= first < every:
         raise UsageError(f"--slice '{share}': give K/N with K from 0 to N - 1, such as 3/64")
-    here = work(plan)
+    here = work(plan, _written(plan))
     todo = needed(here.plan, here.stage, here.phases)
     if not todo:
         return []

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from curate.errors import UsageError
-from curate.stage import CorpusMarker, FileMarker, ModelMarker, PathMarker, StageConfig, marked
+from curate.stage import AlarmMarker, CorpusMarker, FileMarker, ModelMarker, PathMarker, Stage, StageConfig, marked
 from curate.storage.corpus import named
 from curate.storage.sources import listing
 
@@ -21,9 +21,9 @@ def digest(value: Any) -> str:
 
 
 def resolved_options(config: StageConfig) -> dict[str, Any]:
-    """The options as they count: files by their names and bytes, sources not at all (the listing counts)."""
+    """The options as they count: files by their names and bytes, sources not at all (the listing counts), nor alarms."""
     options = config.model_dump(mode="json")
-    for name in marked(type(config), PathMarker):
+    for name in [*marked(type(config), PathMarker), *marked(type(config), AlarmMarker)]:
         options.pop(name)
     for name in marked(type(config), FileMarker):
         options[name] = _each(options[name], lambda value, name=name: file_digest(name, value))
@@ -51,6 +51,17 @@ def absolute_options(config: StageConfig, resolved: dict[str, Any]) -> dict[str,
             options[name], lambda value, given=given: os.path.abspath(value) if isinstance(next(given), dict) else value
         )
     return options
+
+
+def without_alarms(config: StageConfig) -> StageConfig:
+    """The options with those of alarms at their defaults, so that no result can hang on them."""
+    fields = type(config).model_fields
+    return config.model_copy(update={name: fields[name].default for name in marked(type(config), AlarmMarker)})
+
+
+def planned_options(stage: Stage, options: dict[str, Any]) -> StageConfig:
+    """A plan's options as every function of the stage but `alarm` gets them."""
+    return without_alarms(stage.config.model_validate(options))
 
 
 def _each(value: Any, function: Callable[[str], Any]) -> Any:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import UsageError
+from curate.runtime.fingerprint import planned_options
 from curate.runtime.output import carried_generation
 from curate.runtime.plan import Plan
-from curate.stage import Stage, StageConfig
+from curate.stage import AlarmMarker, Stage, StageConfig, marked
 from curate.storage import manifest as manifests
 from curate.storage import shard as shards
 
@@ -22,7 +23,7 @@ AFTER = -1
 class Phase:
     """A run of tasks that need one another not at all, and every phase before.
 
-    kind: count, survey, link, settle, apply or report. census: its number in `before`, or AFTER.
+    kind: count, survey, link, settle, apply, report or alarm. census: its number in `before`, or AFTER.
     first: the index of its first task.
     """
 
@@ -35,7 +36,7 @@ class Phase:
     def name(self) -> str:
         return (
             self.kind
-            if self.kind in ("apply", "count", "report")
+            if self.kind in ("apply", "count", "report", "alarm")
             else f"{self.kind} {'after' if self.census == AFTER else self.census + 1}"
         )
 
@@ -64,6 +65,8 @@ def phases(plan: Plan, stage: Stage, config: StageConfig) -> list[Phase]:
         add("settle", AFTER, 1)
     if stage.report:
         add("report", 0, 1)
+    if stage.alarm:
+        add("alarm", 0, 1)
     return found
 
 
@@ -122,7 +125,7 @@ def unfinished(plan: Plan, stage: Stage, phase: Phase, with_rows: bool = True) -
 def _unindexed(plan: Plan, stage: Stage, phase: Phase) -> Iterator[int]:
     """Survey tasks of which a shard's index is missing."""
     census = stage.before[phase.census] if phase.census != AFTER else None
-    if census and census.indexed and census.indexed(stage.config.model_validate(plan.options)):
+    if census and census.indexed and census.indexed(planned_options(stage, plan.options)):
         for number, (start, end) in enumerate(plan.runs):
             if not all(plan.output.index(shard["name"]).exists() for shard in plan.shards[start:end]):
                 yield number
@@ -175,6 +178,8 @@ def task_phase(found: list[Phase], index: int) -> tuple[Phase, int]:
 
 def described(plan: Plan, phase: Phase, number: int) -> str:
     """A task's name for people."""
+    if phase.kind == "alarm":
+        return f"{plan.title}: alarm"
     name = f"{plan.title}: {phase.name}, task {number + 1} of {phase.tasks}"
     if phase.kind == "apply" and plan.makes == "layer":
         name += f" ({plan.shards[number]['name']})"
@@ -182,7 +187,8 @@ def described(plan: Plan, phase: Phase, number: int) -> str:
 
 
 def needed(plan: Plan, stage: Stage, found: list[Phase]) -> list[tuple[Phase, list[int]]]:
-    """The unfinished tasks that the result still hangs on, by phase, in order of running; then the report, if any are.
+    """The unfinished tasks that the result still hangs on, by phase, in order of running; then the report, if any are,
+    and the alarm, also when it was not yet asked under these limits.
 
     Work whose outcome is settled is not asked for again: without missing shards no census runs.
     """
@@ -197,15 +203,36 @@ def needed(plan: Plan, stage: Stage, found: list[Phase]) -> list[tuple[Phase, li
             continue
         todo.append((phase, missing))
         wanted |= _hangs_on(plan, stage, phase)
-    if found[-1].kind == "report" and (todo or not _reported(plan)):
-        todo.insert(0, (found[-1], [0]))
-    return todo[::-1]
+    todo.reverse()
+    for phase in found:
+        if (phase.kind == "report" and (todo or not _reported(plan))) or (
+            phase.kind == "alarm" and (todo or not _accepted(plan, stage))
+        ):
+            todo.append((phase, [0]))
+    return todo
 
 
 def _reported(plan: Plan) -> bool:
     """Whether the report is there; once the layer is, it is not missed."""
     found = manifests.read(plan.folder)
     return plan.output.record("report.json").exists() or (found is not None and found.generation == plan.generation)
+
+
+def limits(plan: Plan, stage: Stage) -> dict[str, Any]:
+    """The options that only the alarm sees."""
+    return {name: plan.options[name] for name in marked(stage.config, AlarmMarker)}
+
+
+def accepted_path(plan: Plan) -> Path:
+    """Where a silent alarm notes its limits, beside the result and no part of it; lost, the alarm is asked again."""
+    return plan.output.record("accepted.json")
+
+
+def _accepted(plan: Plan, stage: Stage) -> bool:
+    try:
+        return json.loads(accepted_path(plan).read_text(encoding="utf-8")) == limits(plan, stage)
+    except (FileNotFoundError, ValueError):
+        return False
 
 
 def _hangs_on(plan: Plan, stage: Stage, phase: Phase) -> set[tuple[str, int]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from curate.errors import UsageError
 from curate.runtime.checks import check_circle, check_existing, check_names, check_outside, check_place
-from curate.runtime.fingerprint import absolute_options, digest, resolved_options
+from curate.runtime.fingerprint import absolute_options, digest, resolved_options, without_alarms
 from curate.runtime.inputs import Input, carried_layers, read_inputs, read_old, wanted_columns
 from curate.runtime.old import old_corpora
 from curate.stage import InputShard, PathMarker, Stage, StageConfig, marked
@@ -121,6 +121,7 @@ class Plan:
 
 def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[], dict[str, Stage]]) -> Plan:
     """Decide everything. Raises UsageError for what cannot be made, with the next step."""
+    as_given, config = config, without_alarms(config)
     corpora = [(name, Corpus(path)) for name, path in request.corpora]
     target, layer = _target(stage, request, corpora)
     carried = carried_layers(stage, request.carry, corpora)
@@ -160,7 +161,7 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
         fingerprint=mark,
         generation=mark[:12],
         previous=None,
-        options=absolute_options(config, options),
+        options=absolute_options(as_given, options),
         where=request.where,
         shard_bytes=shard_bytes,
         parts=parts,

@@ -15,6 +15,7 @@ from typing import Any
 from curate.errors import DataError, IncompleteError, UsageError
 from curate.runtime.commit import commit, folders, forget_others, tidy
 from curate.runtime.executors.base import Executor, Outcome, Task
+from curate.runtime.fingerprint import planned_options
 from curate.runtime.phases import Phase, described, needed, phases
 from curate.runtime.plan import Plan, existing_manifest
 from curate.runtime.status import first_rejects
@@ -66,10 +67,9 @@ def parse_errors(text: str) -> tuple[float, bool]:
     return value, "." in text and value < 1
 
 
-def is_finished(plan: Plan, stage: Stage, found: list[Phase]) -> bool:
-    """Whether the layer is there, whole, and made from exactly this."""
-    existing = existing_manifest(plan)
-    return existing is not None and existing.fingerprint == plan.fingerprint and not needed(plan, stage, found)
+def is_made(plan: Plan, existing: Manifest, todo: list[tuple[Phase, list[int]]]) -> bool:
+    """Whether the layer is there, whole, and made from exactly this, so that at most its alarm is still to be asked."""
+    return existing.fingerprint == plan.fingerprint and all(phase.kind == "alarm" for phase, _ in todo)
 
 
 def refresh(plan: Plan) -> None:
@@ -99,20 +99,18 @@ def execute(
     Raises what went wrong as the error that carries its exit status; finished tasks stay finished.
     """
     started = time.monotonic()
-    config = stage.config.model_validate(plan.options)
-    found = phases(plan, stage, config)
+    found = phases(plan, stage, planned_options(stage, plan.options))
     with contextlib.ExitStack() as locks:
         for folder in folders(plan):
             locks.enter_context(files.locked(folder))
-        if is_finished(plan, stage, found):
-            refresh(plan)
-            tidy(plan)
-            existing = existing_manifest(plan)
-            assert existing is not None
-            return Result(plan, existing, seconds=time.monotonic() - started)
-        _prepare_folder(plan)
         run = _Run(plan, executor, parse_errors(max_errors), notify)
         todo = needed(plan, stage, found)
+        existing = existing_manifest(plan)
+        if existing is not None and is_made(plan, existing, todo):
+            _ask_again(run, plan, todo)
+            refresh(plan)
+            return Result(plan, existing, run.executed, seconds=time.monotonic() - started)
+        _prepare_folder(plan)
         run.count_finished({number for phase, numbers in todo if phase.kind == "apply" for number in numbers})
         for phase, numbers in todo:
             run.phase(phase, numbers)
@@ -126,14 +124,31 @@ def plan_path(plan: Plan) -> Path:
     return plan.output.work("plan.json")
 
 
+def _ask_again(run: _Run, plan: Plan, todo: list[tuple[Phase, list[int]]]) -> None:
+    """Put an alarm with other limits to a result that stands, and will whatever comes of it."""
+    try:
+        if todo:
+            _write_plan(plan)
+        for phase, numbers in todo:
+            run.phase(phase, numbers)
+    except DataError as problem:
+        raise DataError(f"{problem}; {plan.folder} stays as it was accepted before") from None
+    finally:
+        tidy(plan)
+
+
+def _write_plan(plan: Plan) -> None:
+    with files.replacing(plan_path(plan)) as aside:
+        aside.write_text(plan.dumps(), encoding="utf-8")
+
+
 def _prepare_folder(plan: Plan) -> None:
     if plan.makes == "files":
         (plan.folder / NAME).unlink(missing_ok=True)
         forget_others(plan)  # their files are about to be overwritten
     for folder in folders(plan):
         files.remove_unfinished(folder)
-    with files.replacing(plan_path(plan)) as aside:
-        aside.write_text(plan.dumps(), encoding="utf-8")
+    _write_plan(plan)
 
 
 class _Run:

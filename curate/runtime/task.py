@@ -22,11 +22,13 @@ from curate.kernels import arrow
 from curate.kernels.digest import table_digest
 from curate.runtime import ledger, output
 from curate.runtime.checks import renamed
-from curate.runtime.fingerprint import digest
+from curate.runtime.fingerprint import digest, planned_options
 from curate.runtime.inputs import needed_after
 from curate.runtime.phases import (
     AFTER,
     Phase,
+    accepted_path,
+    limits,
     model_path,
     phases,
     rows_path,
@@ -50,7 +52,7 @@ class Work:
     def __init__(self, plan: Plan, stage: Stage) -> None:
         self.plan = plan
         self.stage = stage
-        self.config = stage.config.model_validate(plan.options)
+        self.config = planned_options(stage, plan.options)
         self.phases = phases(plan, stage, self.config)
         self._prepared: Any = None
         self._ready = False
@@ -93,6 +95,7 @@ def run_task(work: Work, index: int) -> dict[str, Any]:
         "settle": _settle,
         "apply": _apply,
         "report": _report,
+        "alarm": _alarm,
     }
     result = {"rows": 0, "bytes": 0, "quarantined": 0, "linked": False, **functions[phase.kind](work, phase, number)}
     result["seconds"] = time.monotonic() - started
@@ -386,6 +389,15 @@ def _report(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     model = read_model(work.plan, work.stage, work.last) if work.stage.before else None
     summary = read_model(work.plan, work.stage, AFTER) if work.stage.after else None
     files.write_json(work.plan.output.record("report.json"), work.stage.report(model, summary, work.config))
+    return {}
+
+
+def _alarm(work: Work, phase: Phase, number: int) -> dict[str, Any]:
+    """Ask whether the result may stand; the stage raises when it may not."""
+    assert work.stage.alarm is not None
+    summary = read_model(work.plan, work.stage, AFTER) if work.stage.after else None
+    work.stage.alarm(summary, work.stage.config.model_validate(work.plan.options))
+    files.write_json(accepted_path(work.plan), limits(work.plan, work.stage))
     return {}
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from typing import Annotated
 
 from pydantic import Field
 
-from curate.stage import Applied, Census, Settled, Stage, StageConfig
+from curate.stage import Alarm, Applied, Census, Settled, Stage, StageConfig
 
 
 class TallyConfig(StageConfig):
@@ -17,6 +18,7 @@ class TallyConfig(StageConfig):
     few: int = Field(3, ge=1, description="In how many documents a word is rare.")
     sample: int = Field(40, ge=0, description="Documents from which the usual length is learnt.")
     seed: int = Field(0, ge=0, description="Another seed learns it from others.")
+    most: Annotated[int, Alarm] = Field(1000, ge=0, description="So many different counts are accepted.")
 
 
 def adds(config: TallyConfig):
@@ -120,6 +122,13 @@ def report(model, summary, config: TallyConfig) -> list[str]:
     return [f"{model['rare'].to_pylist()[0]} rare words, {summary.num_rows} different tallies"]
 
 
+def alarm(summary, config: TallyConfig) -> None:
+    from curate.errors import DataError
+
+    if summary.num_rows > config.most:
+        raise DataError(f"{summary.num_rows} different counts, more than --most {config.most}; raise --most to accept")
+
+
 STAGE = Stage(
     name="tally",
     revision=1,
@@ -134,4 +143,5 @@ STAGE = Stage(
     apply=apply,
     after=Census(survey_after, settle=settle_after),
     report=report,
+    alarm=alarm,
 )

@@ -34,7 +34,7 @@ def plan(root, verb, options=None, **common):
 def test_a_plan_is_plain_json(root):
     made = plan(root, "tally", as_="rare", where="length > 3")
     assert Plan.loads(made.dumps()) == made
-    assert json.loads(made.dumps())["options"] == {"few": 3, "sample": 40, "seed": 0}
+    assert json.loads(made.dumps())["options"] == {"few": 3, "sample": 40, "seed": 0, "most": 1000}
 
 
 def test_a_plan_is_the_same_twice_and_depends_on_all_it_should(root):
@@ -178,6 +178,7 @@ def test_phases_follow_one_another(root):
         "survey after",
         "settle after",
         "report",
+        "alarm",
     ]
     assert [phase.first for phase in found] == [sum(p.tasks for p in found[:i]) for i in range(len(found))]
     for phase in found:
