@@ -181,14 +181,18 @@ class Load:
     """What a task will be given: by this a stage states the memory that it needs.
 
     kind: survey, link, settle or apply. census: its number in `before`, or -1 for the one after.
-    rows, bytes: of the documents of the largest shard (survey, apply), the rows and the bytes of the
-    Arrow tables of the largest part (link), or of all rows that come (settle).
+    rows, bytes: of the columns read of the largest shard (survey, apply), of the Arrow tables of the largest part
+    (link, and apply of a slice that is a part), or of all rows that come (settle). Where it takes sources, the bytes
+    of all files, and no rows.
+    measured: False for a link or settle asked about before its rows are there: rows and bytes are then those of the
+    documents they will come from, a part's share of them for a link.
     """
 
     kind: str
     census: int
     rows: int
     bytes: int
+    measured: bool = True
 
 
 @dataclass(frozen=True)
@@ -258,8 +262,9 @@ class Stage:
     alarm(summary, config): raises DataError when the result should not be accepted as it is; asked right before
     the commit, of options of the type `Alarm`. Finished work stays, so a run with another limit commits at once.
     carries: whether layers of the input may come along into a new corpus; not where the text they say it of changes.
-    memory(load, config) -> bytes that a task allocates at most beyond what an idle worker holds; None
-    is 128 MiB and four times the bytes of the load.
+    memory(load, config) -> bytes that a task allocates at most beyond what an idle worker holds, what the runtime
+    reads and routes for it included, and the shards of a new corpus that are being written excepted. None is
+    128 MiB and four times the bytes of the load.
     """
 
     name: str

@@ -98,3 +98,13 @@ def read(path: Path, key: int | None = None, columns: Sequence[str] | None = Non
         if not groups:
             empty = file.schema_arrow.remove_metadata().empty_table()
             yield empty if names is None else empty.select(names)
+
+
+def sizes(path: Path) -> dict[int, tuple[int, int]]:
+    """Rows and bytes before compression of each key."""
+    metadata = pq.read_metadata(path)
+    found: dict[int, tuple[int, int]] = {}
+    for key, groups in json.loads(metadata.metadata[b"curate"])["groups"].items():
+        parts = [metadata.row_group(group) for group in groups]
+        found[int(key)] = (sum(part.num_rows for part in parts), sum(part.total_byte_size for part in parts))
+    return found

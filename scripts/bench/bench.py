@@ -112,13 +112,18 @@ def peak(stage: str, corpus: Corpus, target: Path) -> int:
     return most
 
 
-def tree(process: int) -> list[int]:
-    """A process and all below it."""
-    children: list[int] = []
+def children(process: int) -> list[int]:
+    """The processes right below one."""
+    found: list[int] = []
     with contextlib.suppress(OSError):
         for task in Path(f"/proc/{process}/task").iterdir():
-            children += map(int, (task / "children").read_text().split())
-    return [process, *(below for child in children for below in tree(child))]
+            found += map(int, (task / "children").read_text().split())
+    return found
+
+
+def tree(process: int) -> list[int]:
+    """A process and all below it."""
+    return [process, *(below for child in children(process) for below in tree(child))]
 
 
 def proportional_bytes(process: int) -> int:

@@ -6,6 +6,8 @@ function `run(plan: str, index: int) -> dict` with all thread pools at one.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import difflib
 import importlib
 import json
@@ -73,9 +75,11 @@ class Executor(Protocol):
         """Begin to warm up in the background, if that helps; returns at once."""
         ...
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+    def run(self, tasks: Sequence[Task], at_once: int | None = None) -> Iterator[Outcome]:
         """Yield outcomes as tasks finish. Closing the iterator, or an exception in it, ends what is running.
 
+        at_once: run at most so many at the same time, where memory is short: workers then give back what they held
+        after each task, and those of runs before are ended. None is as many as there may be workers.
         Raises CurateError when the workers cannot start.
         """
         ...
@@ -128,6 +132,15 @@ def attempt(function: Function, plan: str, index: int) -> dict:
     except BaseException as problem:  # a task ends in an outcome, whatever it raised
         fields = {"status": "failed", "error": _shortened(_message(problem)), "kind": _kind(problem)}
     return {**fields, "seconds": time.perf_counter() - begun}
+
+
+def give_back_memory() -> None:
+    """Return what this process has freed to the system, which Arrow's allocator and that of C otherwise keep."""
+    import pyarrow
+
+    pyarrow.default_memory_pool().release_unused()
+    with contextlib.suppress(AttributeError, OSError):  # only the C library of GNU has it
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def single_threads() -> None:

@@ -6,7 +6,8 @@ over imports that fail, and leaves a resource tracker behind. It never has a sec
 
 It is told {"fork": key} (with a socket for the new worker) and {"kill": key}; it tells {"ready": true} or
 {"error": text} once, and {"exited": key, "status": exit code, negative for a signal} for every worker.
-A worker is told {"plan": path, "index": number} and tells the fields of an Outcome.
+A worker is told {"plan": path, "index": number, "sparing": whether to give memory back after it} and tells the fields
+of an Outcome.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import threading
 import traceback
 
 from curate.errors import CurateError
-from curate.runtime.executors.base import attempt, load, single_arrow_threads
+from curate.runtime.executors.base import attempt, give_back_memory, load, single_arrow_threads
 from curate.runtime.executors.channel import Channel
 
 _PR_SET_PDEATHSIG = 1
@@ -167,7 +168,10 @@ def _work(channel: Channel, function: str, parent: int) -> None:
     try:
         while True:
             for task in channel.receive():
-                channel.send(attempt(run, task["plan"], task["index"]))
+                fields = attempt(run, task["plan"], task["index"])
+                if task["sparing"]:
+                    give_back_memory()
+                channel.send(fields)
     except (EOFError, OSError):
         return
 

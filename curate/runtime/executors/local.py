@@ -43,15 +43,17 @@ class LocalExecutor:
         """See Executor."""
         self._alive()
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+    def run(self, tasks: Sequence[Task], at_once: int | None = None) -> Iterator[Outcome]:
         """See Executor."""
         queue = deque(tasks)
         died: set[Task] = set()
+        if self._pool and at_once:
+            self._pool.dismiss()
         try:
-            self._hand_out(queue)
+            self._hand_out(queue, at_once)
             while self._pool and self._pool.busy():
                 finished = list(_less_retries(self._pool.wait(), queue, died))
-                self._hand_out(queue)
+                self._hand_out(queue, at_once)
                 yield from finished
         finally:
             if self._pool:
@@ -68,12 +70,12 @@ class LocalExecutor:
             self._pool = _Pool(self._function)
         return self._pool
 
-    def _hand_out(self, queue: deque[Task]) -> None:
+    def _hand_out(self, queue: deque[Task], at_once: int | None) -> None:
         while queue:
-            worker = self._alive().available(self._most)
+            worker = self._alive().available(min(self._most, at_once or self._most))
             if worker is None:
                 return
-            worker.begin(queue.popleft())
+            worker.begin(queue.popleft(), at_once is not None)
 
 
 def _less_retries(outcomes: Iterable[Outcome], queue: deque[Task], died: set[Task]) -> Iterator[Outcome]:
@@ -94,11 +96,11 @@ class _Worker:
         self.task: Task | None = None
         self._begun = 0.0
 
-    def begin(self, task: Task) -> None:
+    def begin(self, task: Task, sparing: bool) -> None:
         self.task = task
         self._begun = time.perf_counter()
         with contextlib.suppress(OSError):  # it died while idle, and its end is about to be told
-            self.channel.send({"plan": task.plan, "index": task.index})
+            self.channel.send({"plan": task.plan, "index": task.index, "sparing": sparing})
 
     def finished(self, messages: list[dict]) -> list[Outcome]:
         outcomes = []
@@ -155,7 +157,13 @@ class _Pool:
 
     def cancel(self) -> None:
         """End the workers that are busy."""
-        doomed = [key for key, worker in self._workers.items() if worker.task]
+        self._end_workers([key for key, worker in self._workers.items() if worker.task])
+
+    def dismiss(self) -> None:
+        """End all workers, and with them what they hold; the forkserver stays."""
+        self._end_workers(list(self._workers))
+
+    def _end_workers(self, doomed: list[int]) -> None:
         if doomed and not self._ready:
             self.end()
         for key in doomed:

@@ -12,7 +12,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from curate.errors import CurateError, UsageError
-from curate.runtime.executors.base import ENVIRONMENT, Outcome, Task, attempt, load, single_arrow_threads
+from curate.runtime.executors.base import (
+    ENVIRONMENT,
+    Outcome,
+    Task,
+    attempt,
+    give_back_memory,
+    load,
+    single_arrow_threads,
+)
 
 _PATIENCE_SECONDS = 2.0
 
@@ -35,18 +43,19 @@ class RayExecutor:
     def start(self) -> None:
         """Nothing in the background: Ray starts with `run`."""
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+    def run(self, tasks: Sequence[Task], at_once: int | None = None) -> Iterator[Outcome]:
         """See Executor."""
         load(self._function)
         self._connect()
         remote = self._ray.remote(num_cpus=1, max_retries=1)(_run)
         waiting = deque(tasks)
+        most = min(self._workers, at_once or self._workers)
         running = {}
         try:
             while waiting or running:
-                while waiting and len(running) < self._workers:
+                while waiting and len(running) < most:
                     task = waiting.popleft()
-                    reference = remote.remote(sys.path, self._function, task.plan, task.index)
+                    reference = remote.remote(sys.path, self._function, task.plan, task.index, at_once is not None)
                     running[reference] = task, time.perf_counter()
                 for reference in self._ray.wait(list(running), num_returns=1)[0]:
                     yield self._outcome(reference, *running.pop(reference))
@@ -95,7 +104,10 @@ def _ours() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("CURATE_")}
 
 
-def _run(path: list[str], function: str, plan: str, index: int) -> dict:
+def _run(path: list[str], function: str, plan: str, index: int, sparing: bool) -> dict:
     sys.path.extend(folder for folder in path if folder not in sys.path)
     single_arrow_threads()
-    return attempt(load(function), plan, index)
+    fields = attempt(load(function), plan, index)
+    if sparing:
+        give_back_memory()
+    return fields

@@ -1,0 +1,141 @@
+"""What the largest task of a phase is given, from the plan and the footers of files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from curate.runtime.inputs import needed_after
+from curate.runtime.old import INDEX
+from curate.runtime.phases import AFTER, Phase, model_path, phases, sample_size, work_name
+from curate.runtime.plan import Input, Plan
+from curate.runtime.reader import expanded
+from curate.stage import Census, Load, Stage, StageConfig
+from curate.storage import routed
+from curate.storage.corpus import Corpus
+
+
+def load(plan: Plan, stage: Stage, config: StageConfig, phase: Phase) -> Load:
+    """The largest task of a phase."""
+    if phase.kind in ("link", "settle"):
+        return _gathered(plan, stage, config, phase)
+    if phase.kind in ("report", "alarm"):
+        found = {model_path(plan, stage, len(stage.before) - 1), plan.output.summary}
+        return Load(phase.kind, phase.census, 0, sum(_column_bytes(path, None) for path in found if path.exists()))
+    if not plan.shards:
+        return Load(phase.kind, phase.census, 0, plan.source_bytes)
+    if phase.kind == "apply" and plan.slices and "part" in plan.slices[0]:
+        last = Phase("link", len(stage.before) - 1, 0, 0)
+        gathered = _gathered(plan, stage, config, last)
+        return Load(phase.kind, phase.census, gathered.rows, gathered.bytes, gathered.measured)
+    return _largest_shard(plan, stage, config, phase)
+
+
+def slice_text(plan: Plan) -> int:
+    """Bytes of text that the largest slice of a new corpus is made of, at most."""
+    if not plan.shards or "part" in plan.slices[0]:
+        return plan.bytes or 4 * plan.source_bytes
+    return max(sum(plan.shards[i]["bytes"] for i in piece["shards"]) for piece in plan.slices)
+
+
+# --- surveys and apply ----------------------------------------------------------------------------
+
+
+def _largest_shard(plan: Plan, stage: Stage, config: StageConfig, phase: Phase) -> Load:
+    """Those with the most text and the most documents answer for all: footers of thousands need not be read."""
+    names = [*expanded(plan, _columns(plan, stage, config, phase)), *_filtering(plan)]
+    few = [max(plan.shards, key=lambda shard: shard[by]) for by in ("rows", "bytes")]
+    size = max(_shard_bytes(plan, plan.inputs[shard["corpus"]], shard, names) for shard in few)
+    rows = few[0]["rows"]
+    against = stage.before[phase.census].against if phase.kind == "survey" and phase.census != AFTER else None
+    if against and plan.old:
+        few = [max(plan.old, key=lambda shard: shard[by]) for by in ("rows", "bytes")]
+        names = list(against.needs(config))
+        size = max(size, *(_shard_bytes(plan, plan.old_inputs[shard["corpus"]], shard, names) for shard in few))
+        rows = max(rows, few[0]["rows"])
+    return Load(phase.kind, phase.census, rows, size)
+
+
+def _columns(plan: Plan, stage: Stage, config: StageConfig, phase: Phase) -> Iterable[str]:
+    if phase.kind == "count":
+        return ()
+    if phase.kind == "apply":
+        return ("*",) if plan.makes == "corpus" else stage.needs(config)
+    if phase.census != AFTER:
+        census = stage.before[phase.census]
+        return (census.needs or stage.needs)(config)
+    return needed_after(stage, config) if plan.makes == "layer" else ("*",)
+
+
+def _filtering(plan: Plan) -> Iterable[str]:
+    if not plan.where:
+        return ()
+    from curate.algorithms.where import columns
+
+    return columns(plan.where)
+
+
+def _shard_bytes(plan: Plan, source: Input, shard: dict[str, Any], names: list[str]) -> int:
+    """Bytes of some columns of one shard before compression."""
+    corpus = Corpus(source.path)
+    owners: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        if name in source.columns:
+            owners.setdefault(source.columns[name], []).append(name)
+    total = 0
+    for owner, columns in owners.items():
+        layer = plan.layer if owner == INDEX else owner
+        generation = corpus.generation(layer, source.layers[layer])
+        path = generation.index(shard["name"]) if owner == INDEX else generation.shard(shard["name"])
+        total += _column_bytes(path, columns)
+    return total
+
+
+def _column_bytes(path: Path, names: list[str] | None) -> int:
+    metadata = pq.read_metadata(path)
+    total = 0
+    for group in range(metadata.num_row_groups):
+        columns = metadata.row_group(group)
+        for number in range(columns.num_columns):
+            column = columns.column(number)
+            within = names is None or any(f"{column.path_in_schema}.".startswith(f"{name}.") for name in names)
+            total += column.total_uncompressed_size if within else 0
+    return total
+
+
+# --- links and settling ---------------------------------------------------------------------------
+
+
+def _gathered(plan: Plan, stage: Stage, config: StageConfig, phase: Phase) -> Load:
+    """The largest part, or all rows that come to be settled, as they lie in the files of the phase before."""
+    census = stage.after if phase.census == AFTER else stage.before[phase.census]
+    assert census is not None
+    if sample_size(stage, config, phase.census) == 0:
+        return Load(phase.kind, phase.census, 0, 0)
+    kind = "link" if phase.kind == "settle" and census.link else "survey"
+    before = next(found for found in phases(plan, stage, config) if (found.kind, found.census) == (kind, phase.census))
+    paths = [plan.output.work(work_name(kind, phase.census, number)) for number in range(before.tasks)]
+    if not all(path.exists() for path in paths):
+        return _expected(plan, census, phase)
+    rows: Counter[int] = Counter()
+    size: Counter[int] = Counter()
+    for path in paths:
+        for key, found in routed.sizes(path).items():
+            rows[key] += found[0]
+            size[key] += found[1]
+    if phase.kind == "settle":
+        return Load(phase.kind, phase.census, rows.total(), size.total())
+    return Load(phase.kind, phase.census, max(rows.values(), default=0), max(size.values(), default=0))
+
+
+def _expected(plan: Plan, census: Census, phase: Phase) -> Load:
+    """The documents from which rows will come, dealt to the parts evenly."""
+    old = plan.old if census.against else []
+    rows = plan.rows + sum(shard["rows"] for shard in old)
+    size = (plan.bytes or plan.source_bytes) + sum(shard["bytes"] for shard in old)
+    among = plan.parts if phase.kind == "link" else 1
+    return Load(phase.kind, phase.census, -(-rows // among), -(-size // among), measured=False)
