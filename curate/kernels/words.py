@@ -4,8 +4,8 @@ A word is a longest run of `\\w` characters in Python's Unicode sense, lower-cas
 mapping; a character of a script that puts no space between words (`unicode.SINGLE`: ideographs,
 kana, Thai, Lao, Khmer, Myanmar) is a word of its own. Everything else separates.
 
-ASCII is read eight bytes at a time, all eight classified at once within one register; a word that
-holds or touches a character beyond ASCII is read character by character. Both give the same hash:
+ASCII is read 64 bytes at a time, all of them classified at once, and a word eight bytes at a time; a word
+that holds or touches a character beyond ASCII is read character by character. Both give the same hash:
 the word's lower-cased UTF-8 in little-endian pieces of eight bytes, the last one padded with
 zeros, folded one after another. Distinct words of up to eight bytes never share a hash.
 """
@@ -13,30 +13,21 @@ zeros, folded one after another. Distinct words of up to eight bytes never share
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
 from curate.kernels import unicode
-from curate.kernels.unicode import SINGLE, SPACE, WORD, Table, decode, flag, lowered
+from curate.kernels.bits import block_masks, eight, trailing_zeros
+from curate.kernels.unicode import SINGLE, SPACE, WORD
 
 WORDS = 0
 CHARACTERS = 1
 """The units of `hash_tokens`."""
 
-_TOP = np.uint64(0x8080808080808080)
-_LOW7 = np.uint64(0x7F7F7F7F7F7F7F7F)
 _CASE = np.uint64(0x2020202020202020)
-_ONES = np.uint64(0x0101010101010101)
-_FROM_A = _ONES * np.uint64(0x80 - ord("a"))
-_BEYOND_Z = _ONES * np.uint64(0x80 - ord("z") - 1)
-_FROM_0 = _ONES * np.uint64(0x80 - ord("0"))
-_BEYOND_9 = _ONES * np.uint64(0x80 - ord("9") - 1)
-_UNDERSCORES = _ONES * np.uint64(ord("_"))
-
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _START = np.uint64(0x9E3779B97F4A7C15)
 _FOLD = np.uint64(0xD6E8FEB86659FD93)
 _LAST = np.uint64(0xBF58476D1CE4E5B9)
@@ -46,38 +37,35 @@ _1 = np.uint64(1)
 _2 = np.uint64(2)
 _3 = np.uint64(3)
 _4 = np.uint64(4)
-_7 = np.uint64(7)
 _8 = np.uint64(8)
+_16 = np.uint64(16)
+_24 = np.uint64(24)
 _29 = np.uint64(29)
 _31 = np.uint64(31)
 _32 = np.uint64(32)
 _35 = np.uint64(35)
-_FIRST_TOP = np.uint64(0x80)
+_63 = np.uint64(63)
+_64 = np.uint64(64)
+_UNDERSCORE = np.uint64(ord("_"))
+_SPACE = np.int64(ord(" "))
 
 
 class Tables(NamedTuple):
-    """What the loops look up: `unicode.flags()` and `unicode.lower()`."""
+    """What the loops look up, as a `unicode.Table`: what to add to a code point to have its simple lower case,
+    times 256, and `unicode.flags`. leaves: int32."""
 
-    flags: Table
-    lower: Table
+    pages: np.ndarray
+    leaves: np.ndarray
 
 
 @functools.cache
 def tables() -> Tables:
     """The argument `tables` of the kernels."""
-    return Tables(unicode.flags(), unicode.lower())
-
-
-def _trailing_zeros(typingctx, value):
-
-    def generate(context, builder, signature, arguments):
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.uint64(types.uint64), generate
-
-
-trailing_zeros: Any = intrinsic(_trailing_zeros)
-"""trailing_zeros(value): the number of zero bits below the lowest one of a uint64, which must not be zero."""
+    flags, lower = unicode.flags(), unicode.lower()
+    both = np.stack([flags.pages, lower.pages], axis=1)
+    pairs, pages = np.unique(both, axis=0, return_inverse=True)
+    leaves = lower.leaves.reshape(-1, 256)[pairs[:, 1]] << 8 | flags.leaves.reshape(-1, 256)[pairs[:, 0]]
+    return Tables(pages.reshape(-1).astype(np.uint16), leaves.astype(np.int32).reshape(-1))
 
 
 @njit(nogil=True, cache=True)
@@ -106,17 +94,6 @@ def _finished(total):
 
 
 @njit(nogil=True, cache=True)
-def _word_bytes(block, folded):
-    """The top bit of every byte of a block that is an ASCII letter, digit or underscore."""
-    low = block & _LOW7
-    letter = folded & _LOW7
-    letters = (letter + _FROM_A) & ~(letter + _BEYOND_Z)
-    digits = (low + _FROM_0) & ~(low + _BEYOND_9)
-    underscores = _TOP - (low ^ _UNDERSCORES)
-    return (letters | digits | underscores) & ~block & _TOP
-
-
-@njit(nogil=True, cache=True)
 def _packed(code_point):
     """The UTF-8 of a code point as a little-endian uint64, and its length; ASCII with the case bit set."""
     if code_point < 0x80:
@@ -132,6 +109,30 @@ def _packed(code_point):
 
 
 @njit(nogil=True, cache=True)
+def _character(data, at):
+    """The character that starts at data[at]: its code point, its bytes as a little-endian uint64, and their number."""
+    first = np.uint64(data[at])
+    if first < 0x80:
+        return np.int64(first), first, _1
+    second = np.uint64(data[at + _1])
+    code_point = np.int64(second) & 0x3F
+    if first < 0xE0:
+        return (np.int64(first) & 0x1F) << 6 | code_point, second << _8 | first, _2
+    third = np.uint64(data[at + _2])
+    code_point = code_point << 6 | np.int64(third) & 0x3F
+    if first < 0xF0:
+        return (np.int64(first) & 0x0F) << 12 | code_point, third << _16 | second << _8 | first, _3
+    fourth = np.uint64(data[at + _3])
+    code_point = (np.int64(first) & 0x07) << 18 | code_point << 6 | np.int64(fourth) & 0x3F
+    return code_point, fourth << _24 | third << _16 | second << _8 | first, _4
+
+
+@njit(nogil=True, cache=True)
+def _looked_up(tables, code_point):
+    return np.int64(tables.leaves[np.int64(tables.pages[code_point >> 8]) << 8 | code_point & 0xFF])
+
+
+@njit(nogil=True, cache=True)
 def _any_word(data, at, end, tables):
     """Hash and end of the word of any characters at data[at]; the hash is 0 when the character there is of none."""
     total = _START
@@ -139,25 +140,77 @@ def _any_word(data, at, end, tables):
     filled = _0
     first = at
     while at < end:
-        code_point, length = decode(data, at)
-        kind = flag(tables.flags.pages, tables.flags.leaves, code_point)
-        if not kind & WORD or (kind & SINGLE and at > first):
+        code_point, packed, size = _character(data, at)
+        entry = _looked_up(tables, code_point)
+        if not entry & WORD or (entry & SINGLE and at > first):
             break
-        at += np.uint64(length)
-        packed, size = _packed(lowered(tables.lower.pages, tables.lower.leaves, code_point))
+        at += size
+        if code_point < 0x80 or entry >> 8:
+            packed, size = _packed(code_point + (entry >> 8))
         piece |= packed << (filled << _3)
         filled += size
         if filled >= _8:
             total = _fold(total, piece)
             filled -= _8
             piece = packed >> ((size - filled) << _3)
-        if kind & SINGLE:
+        if entry & SINGLE:
             break
     if at == first:
-        return _0, at + np.uint64(length)
+        return _0, at + size
     if filled:
         total = _fold(total, piece)
     return _finished(total), at
+
+
+@njit(nogil=True, cache=True)
+def _short_word(first, second, size):
+    """The hash of a word of 1 to 16 bytes of ASCII from the 16 bytes there.
+
+    Without a branch, which would be mispredicted: the second piece is always folded in, and then taken or not.
+    """
+    bits = size << _3
+    one = _fold(_START, (first | _CASE) & (_ALL >> (_64 - min(bits, _64))))
+    two = _fold(one, (second | _CASE) & (_ALL >> ((_0 - bits) & _63)))
+    return _finished(one ^ ((one ^ two) & (_0 - np.uint64(size > _8))))
+
+
+@njit(nogil=True, cache=True)
+def _long_word(data, at, end):
+    """The hash of a word of ASCII of any length."""
+    total = _START
+    while at < end:
+        kept = _ALL >> (_64 - (min(end - at, _8) << _3))
+        total = _fold(total, (load(data, at, end) | _CASE) & kept)
+        at += _8
+    return _finished(total)
+
+
+@njit(nogil=True, cache=True)
+def _last_masks(data, at):
+    """`block_masks` of the bytes from data[at] to the end of the array."""
+    word = high = _0
+    for i in range(min(np.uint64(len(data)) - at, _64)):
+        byte = np.uint64(data[at + i])
+        letter = (byte | np.uint64(0x20)) - np.uint64(0x61) < np.uint64(26)
+        digit = byte - np.uint64(0x30) < np.uint64(10)
+        word |= np.uint64(letter or digit or byte == _UNDERSCORE) << i
+        high |= np.uint64(byte >= 0x80) << i
+    return word, high
+
+
+@njit(nogil=True, cache=True)
+def _put_mixed(data, at, end, tables, hashes, spans, count):
+    """Hash the words between two separators of ASCII; gives how many there are then."""
+    while at < end:
+        first = at
+        value, at = _any_word(data, first, end, tables)
+        if value:
+            hashes[count] = value
+            if len(spans):
+                spans[count, 0] = first
+                spans[count, 1] = at
+            count += _1
+    return count
 
 
 @njit(nogil=True, cache=True)
@@ -168,52 +221,49 @@ def hash_words(data, start, end, tables, hashes, spans):
     spans: int64, shape (len(hashes), 2), gets the first byte of each word and the one after its last;
     of length 0 when nobody asks.
     """
-    count = 0
-    at = np.uint64(start)
+    count = _0
+    room = np.uint64(len(data))
+    base = np.uint64(start)
     stop = np.uint64(end)
+    first = base
+    inside = _0
+    mixed = _0
     want = len(spans) > 0
-    while at < stop:
-        block = load(data, at, stop)
-        folded = block | _CASE
-        word = _word_bytes(block, folded)
-        high = block & _TOP
-        if not word & _FIRST_TOP and not high & _FIRST_TOP:
-            begins = word | high
-            at += (trailing_zeros(begins) >> _3) if begins else _8
-            continue
-        first = at
-        total = _START
-        ends = ~word & _TOP
-        while ends == _0:
-            total = _fold(total, folded)
-            at += _8
-            block = load(data, at, stop)
-            folded = block | _CASE
-            word = _word_bytes(block, folded)
-            ends = ~word & _TOP
-        lowest = ends & (_0 - ends)
-        high = block & _TOP
-        if high & lowest:
-            value, after = _any_word(data, first, stop, tables)
-            at = after
-            if value:
-                hashes[count] = value
+    while base < stop or inside:
+        word, high = block_masks(data, base) if base + _64 <= room else _last_masks(data, base)
+        if stop - base < _64:
+            word &= (_1 << (stop - base)) - _1
+            high &= (_1 << (stop - base)) - _1
+        run = word | high
+        edges = run ^ (run << _1 | inside)
+        own = _ALL
+        while edges:
+            place = trailing_zeros(edges)
+            edges &= edges - _1
+            at = base + place
+            before = (_1 << place) - _1
+            if not inside:
+                first = at
+                inside = _1
+                own = ~before
+                mixed = _0
+            else:
+                inside = _0
+                if mixed | high & own & before:
+                    count = _put_mixed(data, first, at, tables, hashes, spans, count)
+                    continue
+                if at - first <= _16 and first + _16 <= room:
+                    hashes[count] = _short_word(eight(data, first), eight(data, first + _8), at - first)
+                else:
+                    hashes[count] = _long_word(data, first, at)
                 if want:
                     spans[count, 0] = first
-                    spans[count, 1] = after
-                count += 1
-            continue
-        below = (lowest >> _7) - _1
-        if below:
-            total = _fold(total, folded & below)
-        hashes[count] = _finished(total)
-        if want:
-            spans[count, 0] = first
-            spans[count, 1] = at + (trailing_zeros(lowest) >> _3)
-        count += 1
-        begins = (word | high) & ~(lowest | (lowest - _1))
-        at += (trailing_zeros(begins) >> _3) if begins else _8
-    return count
+                    spans[count, 1] = at
+                count += _1
+        if inside:
+            mixed |= high & own
+        base += _64
+    return np.int64(count)
 
 
 @njit(nogil=True, cache=True)
@@ -223,33 +273,30 @@ def hash_characters(data, start, end, tables, hashes, spans):
     hashes: room for end - start.
     """
     count = 0
-    at = np.int64(start)
-    waiting = at
-    want = len(spans) > 0
-    while at < end:
+    at = np.uint64(start)
+    stop = np.uint64(end)
+    before = at
+    while at < stop:
         first = at
-        code_point, length = decode(data, at)
-        at += length
-        if flag(tables.flags.pages, tables.flags.leaves, code_point) & SPACE:
+        code_point, _, size = _character(data, at)
+        at += size
+        entry = _looked_up(tables, code_point)
+        if entry & SPACE:
             continue
-        if count and first > waiting:
-            hashes[count] = _character(np.int64(0x20))
-            if want:
-                spans[count, 0] = waiting
-                spans[count, 1] = first
-            count += 1
-        hashes[count] = _character(lowered(tables.lower.pages, tables.lower.leaves, code_point))
-        if want:
-            spans[count, 0] = first
-            spans[count, 1] = at
-        count += 1
-        waiting = at
+        if count and first > before:
+            count = _put_character(_SPACE, before, first, hashes, spans, count)
+        count = _put_character(code_point + (entry >> 8), first, at, hashes, spans, count)
+        before = at
     return count
 
 
 @njit(nogil=True, cache=True)
-def _character(code_point):
-    return _finished(_fold(_START, np.uint64(code_point)))
+def _put_character(code_point, first, after, hashes, spans, count):
+    hashes[count] = _finished(_fold(_START, np.uint64(code_point)))
+    if len(spans):
+        spans[count, 0] = first
+        spans[count, 1] = after
+    return count + 1
 
 
 @njit(nogil=True, cache=True)
