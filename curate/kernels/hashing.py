@@ -46,9 +46,11 @@ def _finish(x):
 
 @njit(nogil=True, cache=True)
 def _word(data, at):
+    """Eight bytes as a little-endian uint64; LLVM makes one load of it since unsigned indexes do not wrap."""
+    first = np.uint64(at)
     value = np.uint64(0)
     for i in range(8):
-        value |= np.uint64(data[at + i]) << np.uint64(8 * i)
+        value |= np.uint64(data[first + np.uint64(i)]) << np.uint64(8 * i)
     return value
 
 

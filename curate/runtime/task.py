@@ -350,7 +350,7 @@ def _slice_tables(work: Work, number: int, refused: dict[str, int], columns: tup
 
 def _make_slice(work: Work, number: int, mine: pa.Table | None, why: str) -> dict[str, Any]:
     refused = {ledger.WHERE_FALSE: 0, ledger.WHERE_NULL: 0}
-    tables = _slice_tables(work, number, refused, ("*",))
+    tables = _slice_tables(work, number, refused, ("*", *work.stage.needs(work.config)))
     pieces = work.stage.apply(work.plan.slices[number], tables, mine, work.prepared(), work.config)
     return output.SliceWriter(work.plan, work.stage, work.config, number, why).write(pieces, refused)
 

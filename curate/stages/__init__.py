@@ -12,6 +12,8 @@ from curate.stage import Stage
 ALL = (
     "ingest",
     "dedup",
+    "dedup-lines",
+    "dedup-substrings",
     "embed",
     "cluster",
     "fasttext",
@@ -27,7 +29,7 @@ ALL = (
 def load(name: str) -> Stage:
     """One stage, without importing the others. Raises UsageError for a name that is none."""
     if name in ALL:
-        return importlib.import_module(f"curate.stages.{name}").STAGE
+        return importlib.import_module(f"curate.stages.{name.replace('-', '_')}").STAGE
     if name not in stages():
         raise UsageError(f"no stage '{name}'; there are: {', '.join(stages())}")
     return stages()[name]

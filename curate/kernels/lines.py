@@ -1,0 +1,320 @@
+"""Lines and paragraphs of UTF-8 text: where they are, 96 bits of hash of each, and text without some of them.
+
+A unit is a line, which ends at each `\\n`, so that a text has one more than newlines; or a paragraph, a
+longest run of lines that hold more than white space. Its letters are what its normalised form keeps:
+characters lower-cased by simple case mapping, decimal digits of every script as 0, without
+punctuation, white space and control characters (after CCNet, Wenzek et al. 2020).
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from curate.kernels import unicode
+from curate.kernels.hashing import mix64, murmur128
+from curate.kernels.scan import copy, find_byte
+from curate.kernels.unicode import CONTROL, DIGIT, PUNCTUATION, SPACE, Table, decode, encode, flag, lowered
+from curate.kernels.words import load, trailing_zeros
+
+NONE = np.int64(-1)
+FREE = np.int32(-1)
+SCRATCH_BYTES = 1 << 14
+
+_NEWLINE = np.uint8(10)
+_ZERO = np.uint8(48)
+_DROPPED = PUNCTUATION | SPACE | CONTROL
+_BEYOND_ASCII = np.uint8(128)
+_MOST = np.uint64(SCRATCH_BYTES - 16)
+_TOP = np.uint64(0x8080808080808080)
+_CASE = np.uint64(0x2020202020202020)
+_ONES = np.uint64(0x0101010101010101)
+_FROM_A = _ONES * np.uint64(0x80 - ord("a"))
+_BEYOND_Z = _ONES * np.uint64(0x80 - ord("z") - 1)
+_FROM_0 = _ONES * np.uint64(0x80 - ord("0"))
+_BEYOND_9 = _ONES * np.uint64(0x80 - ord("9") - 1)
+_0 = np.uint64(0)
+_1 = np.uint64(1)
+_2 = np.uint64(2)
+_3 = np.uint64(3)
+_7 = np.uint64(7)
+_8 = np.uint64(8)
+_15 = np.uint64(15)
+_16 = np.uint64(16)
+_32 = np.uint64(32)
+_56 = np.uint64(56)
+_255 = np.uint64(255)
+
+
+class Tables(NamedTuple):
+    """What the loops look up: `unicode.flags()` and `unicode.lower()`."""
+
+    flags: Table
+    lower: Table
+
+
+class Units(NamedTuple):
+    """Units with enough letters, in order; places are bytes, counted from the start of the first text.
+
+    row: int32, the text that it is in. start, end: int64. before: int64, the end of the unit before it in
+    its text, after: int64, the start of the one after it; NONE where there is none. key: uint64 and
+    check: uint32, 96 independent bits of hash.
+    """
+
+    row: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    key: np.ndarray
+    check: np.ndarray
+
+
+def room(count: int) -> Units:
+    """Room for that many units."""
+    kinds = (np.int32, np.int64, np.int64, np.int64, np.int64, np.uint64, np.uint32)
+    return Units._make(np.empty(count, dtype=kind) for kind in kinds)
+
+
+@functools.cache
+def tables() -> Tables:
+    """The argument `tables` of the kernels."""
+    return Tables(unicode.flags(), unicode.lower())
+
+
+@njit(nogil=True, cache=True)
+def _store(scratch, at, value):
+    for i in range(8):
+        scratch[at + np.uint64(i)] = np.uint8(value >> (_8 * np.uint64(i)))
+
+
+@njit(nogil=True, cache=True)
+def _chained(scratch, to, salt):
+    """Begin the scratch anew with the hash of what is in it; gives how far it is filled."""
+    low, high = murmur128(scratch, 0, np.int64(to), salt)
+    _store(scratch, _0, low)
+    _store(scratch, _8, high)
+    return _16
+
+
+@njit(nogil=True, cache=True)
+def _kept(block):
+    """The top bit of every byte of eight ASCII characters that the normalised form keeps, and of every digit."""
+    folded = block | _CASE
+    digits = (block + _FROM_0) & ~(block + _BEYOND_9) & _TOP
+    return (folded + _FROM_A) & ~(folded + _BEYOND_Z) & _TOP | digits, digits
+
+
+@njit(nogil=True, cache=True)
+def _moved(value, by, bit):
+    """Move the bytes of `value` whose count in `by` has a bit down by as many bytes; the counts with them."""
+    chosen = ((by >> bit) & _ONES) * _255
+    distance = _8 << bit
+    return (value & ~chosen) | ((value & chosen) >> distance), (by & ~chosen) | ((by & chosen) >> distance)
+
+
+@njit(nogil=True, cache=True)
+def _packed(block):
+    """The normalised form of eight ASCII characters, bytes pushed together, and how many they are.
+
+    Every byte moves down by the number of bytes dropped below it, in steps of 1, 2 and 4 bytes
+    (compress, section 7-4 of Hacker's Delight, Warren 2013).
+    """
+    kept, digits = _kept(block)
+    dropped = (~kept & _TOP) >> _7
+    stays = (kept >> _7) * _255
+    below = dropped * _ONES
+    count = _8 - (below >> _56)
+    value = (block | _CASE) & ~((digits >> _7) * _15) & stays
+    by = (below << _8) & stays
+    value, by = _moved(value, by, _0)
+    value, by = _moved(value, by, _1)
+    value, by = _moved(value, by, _2)
+    return value, count
+
+
+@njit(nogil=True, cache=True)
+def _normalise(data, start, end, tables, salt, scratch):
+    """Write the normalised form to the scratch: (bytes there, bytes of the text's letters).
+
+    Where the scratch is too small, it then begins with a hash of what came before.
+    """
+    to = _0
+    letters = _0
+    at = np.uint64(start)
+    stop = np.uint64(end)
+    while at < stop:
+        if to > _MOST:
+            to = _chained(scratch, to, salt)
+        block = load(data, at, stop)
+        high = block & _TOP
+        if high == _0:
+            value, count = _packed(block)
+            _store(scratch, to, value)
+            to += count
+            letters += count
+            at += _8
+            continue
+        plain = trailing_zeros(high) >> _3
+        if plain:
+            value, count = _packed(block & ((_1 << (plain << _3)) - _1))
+            _store(scratch, to, value)
+            to += count
+            letters += count
+            at += plain
+        while at < stop and data[at] >= _BEYOND_ASCII and to <= _MOST:
+            to, letters, at = _letter(data, at, tables, scratch, to, letters)
+    return np.int64(to), np.int64(letters)
+
+
+@njit(nogil=True, cache=True)
+def _letter(data, at, tables, scratch, to, letters):
+    """One character beyond ASCII: where scratch, letters and text have come to."""
+    code_point, length = decode(data, at)
+    kind = flag(tables.flags.pages, tables.flags.leaves, code_point)
+    after = at + np.uint64(length)
+    if kind & _DROPPED:
+        return to, letters, after
+    if kind & DIGIT:
+        scratch[to] = _ZERO
+        return to + _1, letters + np.uint64(length), after
+    written = encode(lowered(tables.lower.pages, tables.lower.leaves, code_point), scratch, np.int64(to))
+    return to + np.uint64(written), letters + np.uint64(length), after
+
+
+@njit(nogil=True, cache=True)
+def _is_white(data, at, end, tables):
+    """Whether data[at:end] is nothing but white space."""
+    while at < end:
+        code_point, length = decode(data, at)
+        if not flag(tables.flags.pages, tables.flags.leaves, code_point) & SPACE:
+            return False
+        at += length
+    return True
+
+
+@njit(nogil=True, cache=True)
+def _paragraph_end(data, line_end, end, tables):
+    """The end of the paragraph whose first line ends at `line_end`."""
+    while line_end < end:
+        following = find_byte(data, line_end + 1, end, _NEWLINE)
+        if _is_white(data, line_end + 1, following, tables):
+            break
+        line_end = following
+    return line_end
+
+
+@njit(nogil=True, cache=True)
+def find_units(offsets, data, salts, paragraphs, normalised, least, tables, scratch, out):
+    """Find the units of at least `least` bytes of letters, and hash them as they are or normalised; gives how many.
+
+    offsets, data: `arrow.Strings` of n texts. salts: uint64 (n,), hashes of texts with another salt differ.
+    scratch: uint8, SCRATCH_BYTES. out: Units with room for (bytes of all texts) // least.
+    """
+    count = 0
+    base = offsets[0]
+    for row in range(len(offsets) - 1):
+        start, stop = offsets[row], offsets[row + 1]
+        before = NONE
+        open_unit = -1
+        while start <= stop:
+            end = find_byte(data, start, stop, _NEWLINE)
+            if paragraphs:
+                if _is_white(data, start, end, tables):
+                    start = end + 1
+                    continue
+                end = _paragraph_end(data, end, stop, tables)
+            if open_unit >= 0:
+                out.after[open_unit] = start - base
+                open_unit = -1
+            size, letters = _normalise(data, start, end, tables, salts[row], scratch)
+            if letters >= least:
+                if normalised:
+                    low, high = murmur128(scratch, 0, size, salts[row])
+                else:
+                    low, high = murmur128(data, start, end, salts[row])
+                out.row[count] = row
+                out.start[count] = start - base
+                out.end[count] = end - base
+                out.before[count] = before
+                out.after[count] = NONE
+                out.key[count] = low
+                out.check[count] = np.uint32(high >> _32)
+                open_unit = count
+                count += 1
+            before = end - base
+            start = end + 1
+    return count
+
+
+@njit(nogil=True, cache=True)
+def first_equal(keys, checks, slots, out):
+    """For each row the first one with the same key and check, which may be itself.
+
+    keys: uint64 (n,). checks: uint32 (n,). slots: int32, all FREE, a power of two of them, more than n.
+    out: int32 (n,).
+    """
+    mask = np.uint64(len(slots) - 1)
+    for i in range(len(keys)):
+        key = keys[i]
+        at = mix64(key) & mask
+        while slots[at] != FREE and (keys[slots[at]] != key or checks[slots[at]] != checks[i]):
+            at = (at + _1) & mask
+        if slots[at] == FREE:
+            slots[at] = i
+        out[i] = slots[at]
+
+
+@njit(nogil=True, cache=True)
+def cut_spans(units, removed, starts, ends):
+    """The stretches of text that go with the units that do, in order; gives how many there are.
+
+    A unit goes with what separates it from the unit after it, or, when none stays in the rest of its text, from
+    the one before it; so what stays of lines is joined by newlines as before, and ends in one if the text did.
+    removed: bool, shape (n,), units being of length n. starts, ends: int64, room for n.
+    """
+    count = 0
+    trailing = False
+    for reverse in range(len(removed)):
+        k = len(removed) - 1 - reverse
+        follows = k + 1 < len(removed) and units.row[k + 1] == units.row[k] and units.start[k + 1] == units.after[k]
+        trailing = removed[k] and (units.after[k] == NONE or (follows and trailing))
+        if not removed[k]:
+            continue
+        place = len(starts) - 1 - count
+        count += 1
+        if trailing:
+            starts[place] = units.start[k] if units.before[k] == NONE else units.before[k]
+            ends[place] = units.end[k]
+        else:
+            starts[place] = units.start[k]
+            ends[place] = units.after[k]
+    return count
+
+
+@njit(nogil=True, cache=True)
+def without_spans(offsets, data, starts, ends, out_offsets, out):
+    """Copy texts without stretches of them; gives how many characters these had.
+
+    starts, ends: int64, ascending, not overlapping, counted from the first text's first byte.
+    out_offsets: int64 (n + 1,). out: uint8, as long as what stays.
+    """
+    base = offsets[0]
+    span = 0
+    to = 0
+    characters = 0
+    out_offsets[0] = 0
+    for row in range(len(offsets) - 1):
+        at, stop = offsets[row], offsets[row + 1]
+        while span < len(starts) and starts[span] + base < stop:
+            to = copy(data, at, starts[span] + base, out, to)
+            at = ends[span] + base
+            for i in range(starts[span] + base, at):
+                characters += data[i] & 0xC0 != 0x80
+            span += 1
+        to = copy(data, at, stop, out, to)
+        out_offsets[row + 1] = to
+    return characters

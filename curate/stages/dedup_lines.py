@@ -1,0 +1,135 @@
+"""dedup-lines: take lines or paragraphs out of texts that stand anywhere before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from curate.stage import Applied, Census, InputShard, Settled, Stage, StageConfig
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from curate.algorithms.lines import Looking
+
+
+class DedupLinesConfig(StageConfig):
+    """Write a new corpus without the lines or paragraphs that stand anywhere before, as C4 and CCNet do.
+
+    Of equal ones the first in the order of the corpus stays, also within one document. What was taken
+    out, and where the copy that stays is, `curate show CORPUS --spans` lists. Documents of which only blank lines are
+    left are removed.
+    """
+
+    unit: Literal["line", "paragraph"] = Field(
+        "line", description="What is compared: lines, or paragraphs, which blank lines separate."
+    )
+    match: Literal["normalised", "text"] = Field(
+        "normalised",
+        description="How it is compared: normalised (lower-cased, digits as 0, without punctuation and white space) "
+        "or byte by byte as text.",
+    )
+    min_bytes: int = Field(
+        24,
+        ge=1,
+        le=1 << 20,
+        description="Units with fewer bytes of letters and digits always stay: about five words, below which equal "
+        "lines are headings, code and phrases that belong to each of their texts.",
+    )
+    scope: str = Field(
+        "global",
+        description="Compare within the whole corpus (global), or only within equal values of a column (source ...).",
+    )
+
+
+def looking(config: DedupLinesConfig) -> Looking:
+    from curate.algorithms.lines import Looking
+
+    scope = None if config.scope == "global" else config.scope
+    return Looking(config.unit == "paragraph", config.match == "normalised", config.min_bytes, scope)
+
+
+def needs(config: DedupLinesConfig) -> tuple[str, ...]:
+    return ("text", *(() if config.scope == "global" else (config.scope,)))
+
+
+def needs_names(config: DedupLinesConfig) -> tuple[str, ...]:
+    return ("id", "bytes")
+
+
+def parts(inputs: list[InputShard], config: DedupLinesConfig) -> int:
+    from curate.algorithms import lines
+
+    return lines.parts(sum(shard.bytes for shard in inputs), config.min_bytes)
+
+
+def slices(inputs: list[InputShard], config: DedupLinesConfig, shard_bytes: int) -> list[dict]:
+    return [{"shards": [shard.index]} for shard in inputs]
+
+
+def survey(table: pa.Table, mine: None, config: DedupLinesConfig) -> pa.Table:
+    from curate.algorithms import lines
+
+    return lines.survey(table, looking(config))
+
+
+def link(tables: Iterable[pa.Table], part: int, config: DedupLinesConfig) -> pa.Table:
+    from curate.algorithms import lines
+
+    return lines.repeated(tables)
+
+
+def settle(tables: Iterable[pa.Table], config: DedupLinesConfig) -> Settled:
+    """Passes the rows on."""
+    import pyarrow as pa
+
+    return Settled(pa.table({"unit": [config.unit]}), tables)
+
+
+def survey_names(table: pa.Table, mine: pa.Table | None, config: DedupLinesConfig) -> pa.Table:
+    from curate.algorithms import lines
+
+    return lines.survey_names(table, mine)
+
+
+def link_names(tables: Iterable[pa.Table], part: int, config: DedupLinesConfig) -> pa.Table:
+    from curate.algorithms import lines
+
+    return lines.named(tables)
+
+
+def settle_names(tables: Iterable[pa.Table], config: DedupLinesConfig) -> Settled:
+    """Passes the rows on."""
+    return Settled(None, tables)
+
+
+def apply(
+    slice_: dict, tables: Iterable[pa.Table], mine: pa.Table | None, prepared: Any, config: DedupLinesConfig
+) -> Iterator[Applied]:
+    from curate.algorithms import lines
+
+    for table in tables:
+        found = lines.remove(table, mine, looking(config))
+        reason = lines.ALL_REMOVED.format(config.unit)
+        yield Applied(
+            found.table, read=table.num_rows, removed={reason: found.blank}, counts=found.counts, spans=found.spans
+        )
+
+
+STAGE = Stage(
+    name="dedup-lines",
+    revision=1,
+    config=DedupLinesConfig,
+    makes="corpus",
+    before=(
+        Census(survey, settle=settle, link=link),
+        Census(survey_names, settle=settle_names, link=link_names, needs=needs_names),
+    ),
+    slices=slices,
+    parts=parts,
+    needs=needs,
+    apply=apply,
+    carries=False,
+)
