@@ -113,10 +113,9 @@ def _piece(other: pa.Table, values: arrow.Strings, repeats: Repeats, start: int,
     if bare.any():
         table = table.filter(pa.array(~bare))
     counts = {
-        "documents with repeated substrings": len(np.unique(places[:, 0])),
-        "repeated substrings": len(places),
-        "repeated tokens": int(repeats.tokens[low:high].sum()),
-        "repeated bytes": int((places[:, 2] - places[:, 1]).sum()),
+        "documents changed": len(np.unique(places[:, 0])),
+        "tokens taken out": int(repeats.tokens[low:high].sum()),
+        "bytes taken out": int((places[:, 2] - places[:, 1]).sum()),
     }
     removed = {REASON: int(np.count_nonzero(bare))}
     return Piece(table, _spans(values, places, ids), other.num_rows, removed, counts)

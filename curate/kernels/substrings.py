@@ -130,11 +130,12 @@ def _same_token(data, starts, lengths, one, other):
     length = lengths[one]
     if length != lengths[other]:
         return False
-    a, b = np.int64(starts[one]), np.int64(starts[other])
-    for i in range(np.int64(length)):
-        if data[a + i] != data[b + i]:
-            return False
-    return True
+    a, b, left = np.int64(starts[one]), np.int64(starts[other]), np.int64(length)
+    while left and data[a] == data[b]:
+        a += 1
+        b += 1
+        left -= 1
+    return left == 0
 
 
 @njit(nogil=True, cache=True)

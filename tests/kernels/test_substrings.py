@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -152,7 +154,7 @@ def placed(texts: list[str], length: int) -> list[str]:
                 assert offsets[of_row] <= of_start < offsets[of_row + 1]
                 del left[start - offsets[i] : end - offsets[i]]
         stays.append(left.decode())
-    assert all(one[2] <= other[1] for one, other in zip(spans, spans[1:], strict=False))
+    assert all(one[2] <= other[1] for one, other in pairwise(spans))
     return stays
 
 
@@ -186,7 +188,9 @@ def test_stretches_that_touch_are_taken_out_as_one():
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.lists(st.lists(st.sampled_from(["a", "b", "字", "\n", ". ", " ", "“", "é"]), max_size=40).map("".join), max_size=5),
+    st.lists(
+        st.lists(st.sampled_from(["a", "b", "字", "\n", ". ", " ", "“", "é"]), max_size=40).map("".join), max_size=5
+    ),
     st.integers(1, 4),
 )
 def test_no_word_is_lost_or_made(texts, length):
