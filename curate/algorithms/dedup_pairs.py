@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.errors import DataError
 from curate.kernels import arrow, hashing
 
 SUMMARY = pa.schema(
@@ -18,43 +19,67 @@ SUMMARY = pa.schema(
         ("similarity", pa.float32()),
         ("source", pa.string()),
         ("of_source", pa.string()),
+        ("of_corpus", pa.string()),
         ("documents", pa.int64()),
         ("removed", pa.int64()),
+        ("capped", pa.int64()),
     ]
 )
-"""kind is `exact` (the same digest), `normalised` (the same set of n-grams: other case, spacing or
-punctuation) or `near` for a removed document, and `source` for the documents of a source and how many were removed."""
+"""kind is `source` for a source's documents, how many of them were removed, and how many were compared with only
+some of their candidates. For a removed document it is `against` (an old corpus, `of_corpus`, holds `of`), or
 
-_LOSS = ("kind", "source", "documents", "removed")
+    exact       the same digest
+    normalised  the same set of n-grams, so other case, spacing or punctuation
+    contained   every n-gram is in the other
+    near        similar
+    unverified  the texts were not compared
+"""
+
+KINDS = ("exact", "normalised", "contained", "near", "unverified")
+LEAST_DOCUMENTS = 1000
+_LOSS = ("kind", "source", "documents", "removed", "capped")
+_LISTED = 5
 
 
 def survey_pairs(table: pa.Table) -> pa.Table:
     """What `pairs` needs of a shard, with a `part`: removed documents by the one they duplicate, the kept ones
-    that others duplicate by their id, and the counts of each source by its name."""
-    removed = pc.invert(table["dedup_keep"])
+    that others duplicate by their id, and the counts of each source by its name.
+
+    About 50 bytes, two ids and a source's name for each such document.
+    """
     shared = table.filter(pc.greater(table["dedup_size"], 1))
-    pairs = pa.table(
+    corpora = pa.nulls(shared.num_rows, pa.string())
+    if "dedup_corpus" in table.column_names:
+        corpora = arrow.combined(shared["dedup_corpus"])
+    found = pa.table(
         {
-            "kind": pa.nulls(shared.num_rows, pa.string()),
+            "kind": pc.if_else(pc.is_valid(corpora), "against", pa.scalar(None, pa.string())),
             "id": shared["id"],
             "of": shared["dedup_of"],
             "similarity": shared["dedup_similarity"],
             "source": shared["source"],
+            "of_corpus": corpora,
             "digest": shared["digest"],
         }
     )
-    counted = pa.table({"source": table["source"], "removed": removed.cast(pa.int64())})
-    counted = counted.group_by("source", use_threads=False).aggregate([([], "count_all"), ("removed", "sum")])
-    losses = pa.table(
+    rows = pa.concat_tables([found, _losses(table)], promote_options="default")
+    return rows.append_column("part", _parts(pc.coalesce(rows["of"], rows["id"], rows["source"])))
+
+
+def _losses(table: pa.Table) -> pa.Table:
+    counts = {name: table[name].cast(pa.int64()) for name in ("dedup_keep", "dedup_capped")}
+    grouped = pa.table({"source": table["source"], **counts}).group_by("source", use_threads=False)
+    counted = grouped.aggregate([([], "count_all"), ("dedup_keep", "sum"), ("dedup_capped", "sum")])
+    kept = pc.fill_null(counted["dedup_keep_sum"], 0)
+    return pa.table(
         {
             "kind": pa.repeat("source", counted.num_rows),
             "source": counted["source"],
             "documents": counted["count_all"],
-            "removed": counted["removed_sum"],
+            "removed": pc.subtract(counted["count_all"], kept),
+            "capped": counted["dedup_capped_sum"],
         }
     )
-    rows = pa.concat_tables([pairs, losses], promote_options="default")
-    return rows.append_column("part", _parts(pc.coalesce(rows["of"], rows["id"], rows["source"])))
 
 
 def _parts(names: pa.ChunkedArray) -> pa.Array:
@@ -64,20 +89,38 @@ def _parts(names: pa.ChunkedArray) -> pa.Array:
     return pa.array((hashes >> np.uint64(32)).astype(np.uint32))
 
 
-def pairs(tables: Iterable[pa.Table]) -> pa.Table:
-    """`SUMMARY` of one part, pairs ordered by (of, id) and sources by name."""
+def pairs(tables: Iterable[pa.Table], verified: str = "jaccard") -> pa.Table:
+    """`SUMMARY` of one part: sources by name, then pairs by (of, id), those within this corpus first.
+
+    verified: how candidates were compared, which says what a similarity of 1 means.
+    Memory: three times what `survey_pairs` gave.
+    """
     rows = pa.concat_tables(tables).combine_chunks()
-    losses = rows.filter(pc.is_valid(rows["kind"])).select(_LOSS)
+    losses = rows.filter(pc.equal(rows["kind"], "source")).select(_LOSS)
     losses = losses.group_by(["kind", "source"], use_threads=False)
-    losses = losses.aggregate([("documents", "sum"), ("removed", "sum")]).rename_columns(_LOSS).sort_by("source")
-    rows = rows.filter(pc.is_null(rows["kind"]))
+    sums = losses.aggregate([(name, "sum") for name in _LOSS[2:]]).rename_columns(_LOSS).sort_by("source")
+    against = rows.filter(pc.equal(rows["kind"], "against")).drop_columns(["digest"])
+    within = _within(rows.filter(pc.is_null(rows["kind"])), verified)
+    by_name = [("of", "ascending"), ("id", "ascending")]
+    wanted = [SUMMARY.empty_table(), sums, within.sort_by(by_name), _of_summary(against).sort_by(by_name)]
+    return pa.concat_tables(wanted, promote_options="default").combine_chunks()
+
+
+def _of_summary(rows: pa.Table) -> pa.Table:
+    return rows.select([name for name in SUMMARY.names if name in rows.column_names])
+
+
+def _within(rows: pa.Table, verified: str) -> pa.Table:
+    """The pairs of this corpus, of rows that are removed documents or the kept ones they name."""
     kept = rows.filter(pc.is_null(rows["of"]))
-    found = rows.filter(pc.is_valid(rows["of"])).sort_by([("of", "ascending"), ("id", "ascending")])
+    found = rows.filter(pc.is_valid(rows["of"]))
     at = pc.index_in(found["of"], kept["id"].combine_chunks())
-    same = pc.if_else(pc.equal(found["similarity"], pa.scalar(1, pa.float32())), "normalised", "near")
-    found = pa.table(
+    equal = {"containment": "contained", "signature": "near"}.get(verified, "normalised")
+    kinds = pc.if_else(pc.equal(found["similarity"], pa.scalar(1, pa.float32())), equal, "near")
+    kinds = pc.if_else(pc.equal(found["digest"], kept["digest"].take(at)), "exact", pc.fill_null(kinds, "unverified"))
+    return pa.table(
         {
-            "kind": pc.if_else(pc.equal(found["digest"], kept["digest"].take(at)), "exact", same),
+            "kind": kinds,
             "id": found["id"],
             "of": found["of"],
             "similarity": found["similarity"],
@@ -85,32 +128,69 @@ def pairs(tables: Iterable[pa.Table]) -> pa.Table:
             "of_source": kept["source"].take(at),
         }
     )
-    empty = SUMMARY.empty_table()
-    return pa.concat_tables([empty, losses, found], promote_options="default").combine_chunks()
 
 
 def summary(tables: Iterable[pa.Table]) -> pa.Table:
-    """All parts: sources by name, then pairs. Memory: about 30 bytes and two ids for each removed document."""
+    """All parts: sources by name, then pairs.
+
+    Memory: twice about 70 bytes, two ids and two names of sources for each removed document.
+    """
     rows = pa.concat_tables(tables)
     losses = pc.equal(rows["kind"], "source")
     return pa.concat_tables([rows.filter(losses).sort_by("source"), rows.filter(pc.invert(losses))]).combine_chunks()
 
 
 def report(rows: pa.Table, most: int = 10) -> list[str]:
-    """Removals by kind, and the sources that lost the greatest share."""
-    kinds = dict.fromkeys(("exact", "normalised", "near"), 0)
-    counts = rows.group_by("kind", use_threads=False).aggregate([([], "count_all")]).to_pylist()
-    kinds |= {item["kind"]: item["count_all"] for item in counts if item["kind"] in kinds}
+    """Removals by kind, what was left undecided, and the sources that lost the greatest share."""
+    counts = {item["values"]: item["counts"] for item in pc.value_counts(rows["kind"]).to_pylist()}
+    shown = [kind for kind in KINDS if kind in counts or kind in ("exact", "normalised", "near")]
+    told = [f"{counts.get(kind, 0):,} {kind}" for kind in shown]
+    held = pc.value_counts(rows["of_corpus"].drop_null()).to_pylist()
+    told += [f"{item['counts']:,} that {item['values']} holds" for item in sorted(held, key=_most_first)]
+    lines = ["removed: " + ", ".join(told)]
     losses = rows.filter(pc.equal(rows["kind"], "source"))
-    lost = sorted((item for item in losses.to_pylist() if item["removed"]), key=_least_lost)
-    lines = ["removed: " + ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())]
-    for item in lost[:most]:
-        share = item["removed"] / item["documents"]
-        lines.append(f"  {item['source']}: {item['removed']:,} of {item['documents']:,} ({share:.1%})")
-    if len(lost) > most:
-        lines.append(f"  and {len(lost) - most:,} sources that lost less")
+    if capped := pc.sum(losses["capped"]).as_py():
+        lines.append(f"compared with only some candidates (dedup_capped): {capped:,}")
+    lost = losses.filter(pc.greater(losses["removed"], 0))
+    lines += [f"  {_told(item)}" for item in _worst_first(lost).slice(0, most).to_pylist()]
+    if lost.num_rows > most:
+        lines.append(f"  and {lost.num_rows - most:,} sources that lost less")
     return lines
 
 
-def _least_lost(item: dict) -> tuple[float, int, str]:
-    return (-item["removed"] / item["documents"], -item["removed"], item["source"])
+def _most_first(item: dict) -> tuple[int, str]:
+    return -item["counts"], item["values"]
+
+
+def _worst_first(losses: pa.Table) -> pa.Table:
+    share = pc.divide(losses["removed"].cast(pa.float64()), losses["documents"])
+    keys = [("share", "descending"), ("removed", "descending"), ("source", "ascending")]
+    return losses.append_column("share", share).sort_by(keys)
+
+
+def _told(item: dict) -> str:
+    return f"{item['source']}: {item['removed']:,} of {item['documents']:,} ({item['share']:.1%})"
+
+
+def check_losses(rows: pa.Table, most: float) -> None:
+    """Raises DataError when a source of at least LEAST_DOCUMENTS lost more than the share `most` of them."""
+    losses = _worst_first(rows.filter(pc.equal(rows["kind"], "source")))
+    large = pc.greater_equal(losses["documents"], LEAST_DOCUMENTS)
+    found = losses.filter(pc.and_(large, pc.greater(losses["share"], most)))
+    if not found.num_rows:
+        return
+    listed = [f"{_told(item)}{_in_favour(rows, item['source'])}" for item in found.slice(0, _LISTED).to_pylist()]
+    more = f"\n  and {found.num_rows - _LISTED:,} more" if found.num_rows > _LISTED else ""
+    raise DataError(
+        f"{found.num_rows:,} source{'s' * (found.num_rows > 1)} lost more than --max-source-loss {100 * most:g}% "
+        "of the documents:\n  " + "\n  ".join(listed) + f"{more}\nraise --max-source-loss to accept; "
+        "nothing is computed again"
+    )
+
+
+def _in_favour(rows: pa.Table, source: str) -> str:
+    """Where most of the documents are that those of a source duplicate."""
+    lost = rows.filter(pc.and_(pc.equal(rows["source"], source), pc.is_valid(rows["id"])))
+    places = pc.value_counts(pc.coalesce(lost["of_corpus"], lost["of_source"])).to_pylist()
+    first = min((item for item in places if item["values"] is not None), key=_most_first, default=None)
+    return f", {first['counts']:,} for documents of {first['values']}" if first else ""

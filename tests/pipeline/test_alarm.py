@@ -35,7 +35,7 @@ def manifest(root: Path) -> Path:
 
 
 def test_a_refused_result_is_not_committed_and_another_limit_recomputes_nothing(root, fresh):
-    with pytest.raises(DataError, match="^tally: alarm: .* different counts, more than --most 2; raise --most"):
+    with pytest.raises(DataError, match=r"^tally: alarm: .* different counts, more than --most 2; raise --most"):
         tally(root, most=2)
     assert not manifest(root).exists()
     with pytest.raises(DataError, match="--most 1"):
@@ -63,7 +63,7 @@ def test_the_limit_is_no_part_of_the_result(root):
 def test_a_layer_that_stands_is_asked_again_and_stays(root):
     tally(root)
     before = running.tree(root / "pool")
-    with pytest.raises(DataError, match="more than --most 2; raise --most to accept; .*tally stays as it was accepted"):
+    with pytest.raises(DataError, match=r"--most 2; raise --most to accept; .*tally stays as it was accepted"):
         tally(root, most=2)
     assert difference(running.tree(root / "pool"), before) == []
     assert list(Corpus(root / "pool").unused()) == []
