@@ -24,6 +24,7 @@ class Case:
 CASES = {
     "ingest": Case({"sources": [RAW], "column": ["number=number:int64"]}, {"to": MADE, "shard_bytes": "30k"}),
     "dedup": Case({"threshold": 0.6, "ngram": 3}),
+    "dedup-substrings": Case({"length": 12, "scope_bytes": 60_000}, {"to": MADE, "shard_bytes": "30k"}),
     "embed": Case({"dimensions": 16, "sample": 150}),
     "cluster": Case({"clusters": 5}, before=("embed",)),
     "fasttext": Case({"positive": [GOOD], "sample": 100, "epochs": 2}),
