@@ -110,8 +110,11 @@ def _fill_many(mixed, count, multipliers, offsets, out):
 def band_key(values, start, end, salt):
     """One key of values[start:end], a band that starts there; the lowest bit is clear."""
     key = np.uint64(start)
-    for i in range(start, end):
-        key = (key ^ np.uint64(values[i])) * _BAND
+    for i in range(start, end - 1, 2):
+        key = (key ^ np.uint64(values[i]) ^ np.uint64(values[i + 1]) << _32) * _BAND
+        key ^= key >> _29
+    if (end - start) & 1:
+        key = (key ^ np.uint64(values[end - 1])) * _BAND
         key ^= key >> _29
     return mix64(key ^ salt) & ~EXACT
 

@@ -37,15 +37,22 @@ _1 = np.uint64(1)
 _2 = np.uint64(2)
 _3 = np.uint64(3)
 _4 = np.uint64(4)
+_6 = np.uint64(6)
+_7 = np.uint64(7)
 _8 = np.uint64(8)
+_12 = np.uint64(12)
 _16 = np.uint64(16)
+_18 = np.uint64(18)
 _24 = np.uint64(24)
 _29 = np.uint64(29)
 _31 = np.uint64(31)
 _32 = np.uint64(32)
-_35 = np.uint64(35)
 _63 = np.uint64(63)
 _64 = np.uint64(64)
+_0F = np.uint64(0x0F)
+_1F = np.uint64(0x1F)
+_3F = np.uint64(0x3F)
+_FF = np.uint64(0xFF)
 _UNDERSCORE = np.uint64(ord("_"))
 _SPACE = np.int64(ord(" "))
 
@@ -109,57 +116,18 @@ def _packed(code_point):
 
 
 @njit(nogil=True, cache=True)
-def _character(data, at):
-    """The character that starts at data[at]: its code point, its bytes as a little-endian uint64, and their number."""
-    first = np.uint64(data[at])
+def _decoded(block):
+    """The code point whose UTF-8 a block begins with, and its length."""
+    first = block & _FF
     if first < 0x80:
-        return np.int64(first), first, _1
-    second = np.uint64(data[at + _1])
-    code_point = np.int64(second) & 0x3F
+        return np.int64(first), _1
+    second = block >> _8 & _3F
     if first < 0xE0:
-        return (np.int64(first) & 0x1F) << 6 | code_point, second << _8 | first, _2
-    third = np.uint64(data[at + _2])
-    code_point = code_point << 6 | np.int64(third) & 0x3F
+        return np.int64((first & _1F) << _6 | second), _2
+    third = block >> _16 & _3F
     if first < 0xF0:
-        return (np.int64(first) & 0x0F) << 12 | code_point, third << _16 | second << _8 | first, _3
-    fourth = np.uint64(data[at + _3])
-    code_point = (np.int64(first) & 0x07) << 18 | code_point << 6 | np.int64(fourth) & 0x3F
-    return code_point, fourth << _24 | third << _16 | second << _8 | first, _4
-
-
-@njit(nogil=True, cache=True)
-def _looked_up(tables, code_point):
-    return np.int64(tables.leaves[np.int64(tables.pages[code_point >> 8]) << 8 | code_point & 0xFF])
-
-
-@njit(nogil=True, cache=True)
-def _any_word(data, at, end, tables):
-    """Hash and end of the word of any characters at data[at]; the hash is 0 when the character there is of none."""
-    total = _START
-    piece = _0
-    filled = _0
-    first = at
-    while at < end:
-        code_point, packed, size = _character(data, at)
-        entry = _looked_up(tables, code_point)
-        if not entry & WORD or (entry & SINGLE and at > first):
-            break
-        at += size
-        if code_point < 0x80 or entry >> 8:
-            packed, size = _packed(code_point + (entry >> 8))
-        piece |= packed << (filled << _3)
-        filled += size
-        if filled >= _8:
-            total = _fold(total, piece)
-            filled -= _8
-            piece = packed >> ((size - filled) << _3)
-        if entry & SINGLE:
-            break
-    if at == first:
-        return _0, at + size
-    if filled:
-        total = _fold(total, piece)
-    return _finished(total), at
+        return np.int64((first & _0F) << _12 | second << _6 | third), _3
+    return np.int64((first & _7) << _18 | second << _12 | third << _6 | block >> _24 & _3F), _4
 
 
 @njit(nogil=True, cache=True)
@@ -200,16 +168,40 @@ def _last_masks(data, at):
 
 @njit(nogil=True, cache=True)
 def _put_mixed(data, at, end, tables, hashes, spans, count):
-    """Hash the words between two separators of ASCII; gives how many there are then."""
+    """Hash the words between two separators of ASCII, character by character; gives how many there are then."""
+    room = np.uint64(len(data))
     while at < end:
         first = at
-        value, at = _any_word(data, first, end, tables)
-        if value:
-            hashes[count] = value
-            if len(spans):
-                spans[count, 0] = first
-                spans[count, 1] = at
-            count += _1
+        total = _START
+        piece = _0
+        filled = _0
+        size = _0
+        while at < end:
+            packed = eight(data, at) if at + _8 <= room else load(data, at, end)
+            code_point, size = _decoded(packed)
+            entry = np.int64(tables.leaves[np.int64(tables.pages[code_point >> 8]) << 8 | code_point & 0xFF])
+            if not entry & WORD or (entry & SINGLE and at > first):
+                break
+            at += size
+            packed &= _ALL >> (_64 - (size << _3))
+            if code_point < 0x80 or entry >> 8:
+                packed, size = _packed(code_point + (entry >> 8))
+            piece |= packed << (filled << _3)
+            filled += size
+            if filled >= _8:
+                total = _fold(total, piece)
+                filled -= _8
+                piece = packed >> ((size - filled) << _3)
+            if entry & SINGLE:
+                break
+        if at == first:
+            at += size
+            continue
+        hashes[count] = _finished(_fold(total, piece) if filled else total)
+        if len(spans):
+            spans[count, 0] = first
+            spans[count, 1] = at
+        count += _1
     return count
 
 
@@ -272,22 +264,23 @@ def hash_characters(data, start, end, tables, hashes, spans):
 
     hashes: room for end - start.
     """
-    count = 0
+    count = _0
+    room = np.uint64(len(data))
     at = np.uint64(start)
     stop = np.uint64(end)
     before = at
     while at < stop:
         first = at
-        code_point, _, size = _character(data, at)
+        code_point, size = _decoded(eight(data, at) if at + _8 <= room else load(data, at, stop))
         at += size
-        entry = _looked_up(tables, code_point)
+        entry = np.int64(tables.leaves[np.int64(tables.pages[code_point >> 8]) << 8 | code_point & 0xFF])
         if entry & SPACE:
             continue
         if count and first > before:
             count = _put_character(_SPACE, before, first, hashes, spans, count)
         count = _put_character(code_point + (entry >> 8), first, at, hashes, spans, count)
         before = at
-    return count
+    return np.int64(count)
 
 
 @njit(nogil=True, cache=True)
@@ -296,7 +289,7 @@ def _put_character(code_point, first, after, hashes, spans, count):
     if len(spans):
         spans[count, 0] = first
         spans[count, 1] = after
-    return count + 1
+    return count + _1
 
 
 @njit(nogil=True, cache=True)
@@ -339,8 +332,15 @@ def hash_ngrams(hashes, count, ngram):
 
 @njit(nogil=True, cache=True)
 def hash_sequence(hashes, count):
-    """One hash of a whole sequence of token hashes."""
-    total = _START ^ np.uint64(count)
-    for i in range(count):
-        total = ((total << _29) ^ (total >> _35) ^ hashes[i]) * _FOLD
-    return _finished(total ^ (total >> _31))
+    """One hash of a whole sequence of token hashes. Four lanes, which the processor follows at once."""
+    one = two = three = four = _START ^ np.uint64(count)
+    whole = count & ~3
+    for i in range(0, whole, 4):
+        one = _fold(one, hashes[i])
+        two = _fold(two, hashes[i + 1])
+        three = _fold(three, hashes[i + 2])
+        four = _fold(four, hashes[i + 3])
+    total = _fold(_fold(_fold(one, two), three), four)
+    for i in range(whole, count):
+        total = _fold(total, hashes[i])
+    return _finished(total)
