@@ -22,13 +22,12 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import tempfile
-import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import bench
+import commands
 import floor
 import material
 import numpy as np
@@ -39,7 +38,6 @@ import truth
 
 import curate
 from curate.kernels import arrow
-from curate.runtime.executors.base import ENVIRONMENT
 
 OURS = "curate dedup"
 PEERS = {
@@ -93,20 +91,6 @@ class Slice:
     documents: int
 
 
-def watched(words: list[str]) -> int:
-    """Run a command to its end, quietly; gives the most bytes that its processes held together."""
-    most = 0
-    with tempfile.TemporaryFile("w+") as said:
-        with subprocess.Popen(words, env={**os.environ, **ENVIRONMENT}, stdout=said, stderr=said) as process:
-            while process.poll() is None:
-                most = max(most, sum(map(bench.proportional_bytes, bench.tree(process.pid))))
-                time.sleep(bench.SAMPLE_SECONDS)
-        if process.returncode:
-            said.seek(0)
-            raise RuntimeError(f"{' '.join(words)} ended with status {process.returncode}:\n{said.read()[-2000:]}")
-    return most
-
-
 def build(given: argparse.Namespace, folder: Path) -> tuple[dict[str, Slice], bench.Corpus, bench.Corpus, str]:
     """The files, our corpora of all documents and of one, and what the material is."""
     found = [text for path in given.data for text in material.texts(path)]
@@ -131,16 +115,14 @@ def written(documents: list[str], name: str, folder: Path) -> Slice:
 
 def ingested(corpus: bench.Corpus) -> None:
     """Bring a file in, under the ids it gives."""
-    bench.CURATE.resolve(strict=True)
-    words = ["ingest", str(corpus.sources), "--to", str(corpus.path), "--id-field", "id", "--workers", "1", "--quiet"]
-    watched([str(bench.CURATE), *words])
+    commands.curate("ingest", corpus.sources, "--to", corpus.path, "--id-field", "id", "--workers", 1, "--quiet")
 
 
 def ran(name: str, slice: Slice, given: argparse.Namespace, folder: Path, row: Row) -> np.ndarray | None:
     """One run of a peer, noted in its row; gives the rows it kept."""
     outcome = folder / name.replace(" ", "-")
     words = [str(given.peers), str(HERE / "peers.py"), name, str(slice.file), str(outcome)]
-    peak = watched(words)
+    peak = commands.watched(words).peak_bytes
     said = json.loads(outcome.with_suffix(".json").read_text())
     row.seconds.append(said["seconds"])
     row.lists_seconds += [said["lists"]] if "lists" in said else []
@@ -171,7 +153,7 @@ def measure(given: argparse.Namespace, folder: Path) -> tuple[list[Row], dict]:
                 try:
                     found = ran(name, slices[size], given, folder, row)
                     kept |= {} if found is None else {name: found}
-                except RuntimeError as problem:
+                except SystemExit as problem:
                     row.note = f"did not run: {str(problem).splitlines()[-1]}"
     judged(rows, kept, slices, full)
     speed = slices["full"].text_bytes / statistics.median(floors)

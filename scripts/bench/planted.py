@@ -88,6 +88,27 @@ class Level:
         return abs(self.found - self.expected) > SIGMAS * self.deviation + 1e-9
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a deduplication found of what was planted.
+
+    verdict: on the clusters, when exact similarity decided. others: documents removed that are in no cluster.
+    """
+
+    levels: list[Level]
+    verdict: truth.Verdict | None
+    others: int
+
+    def misses(self) -> list[str]:
+        """What is not as planted."""
+        wrong = [level for level in self.levels if level.misses()]
+        said = [f"at {level.similarity}: found {level.found}, not {level.expected:.1f}" for level in wrong]
+        if self.verdict is None:
+            return said
+        said += [f"{self.others} removed that were not planted"] if self.others else []
+        return said + self.verdict.misses()
+
+
 # --- what is where --------------------------------------------------------------------------------
 
 
@@ -130,12 +151,18 @@ def words() -> Words:
         while number:
             number, digit = divmod(number, 100)
             text = syllables[digit] + text
-        texts.append(text.encode())
-    offsets = np.append(0, np.cumsum([len(text) for text in texts]))
-    shares = np.cumsum(1 / np.arange(1, VOCABULARY + 1))
+        texts.append(text)
+    return by_rank(texts)
+
+
+def by_rank(texts: list[str]) -> Words:
+    """Words of at most six bytes, the most frequent first, drawn by Zipf's law."""
+    encoded = [text.encode() for text in texts]
+    offsets = np.append(0, np.cumsum([len(text) for text in encoded]))
+    shares = np.cumsum(1 / np.arange(1, len(texts) + 1))
     points = (np.arange(1 << DRAWS_BITS) + 0.5) / (1 << DRAWS_BITS) * shares[-1]
     draws = np.searchsorted(shares, points).astype(np.uint32)
-    return Words(offsets, np.frombuffer(b"".join(texts), dtype=np.uint8), draws)
+    return Words(offsets, np.frombuffer(b"".join(encoded), dtype=np.uint8), draws)
 
 
 @njit(nogil=True, cache=True)
@@ -150,6 +177,7 @@ def write_texts(numbers, bases, levels, seed, vocabulary, offsets, data, similar
     offsets: int64, shape (n + 1,). data: uint8, room for 200 words of 8 bytes each. similarities: float64, (n,).
     """
     at = 0
+    size = len(vocabulary.offsets) - 1
     offsets[0] = 0
     for i in range(len(numbers)):
         number = np.uint64(numbers[i])
@@ -170,8 +198,8 @@ def write_texts(numbers, bases, levels, seed, vocabulary, offsets, data, similar
                 edit += 1
             word = vocabulary.draws[_random(seed, base, np.uint64(place)) >> _SHIFT]
             if place == next_edit:
-                other = _random(seed, number, _WORD + np.uint64(place)) % np.uint64(VOCABULARY - 1)
-                word = np.uint32((np.uint64(word) + np.uint64(1) + other) % np.uint64(VOCABULARY))
+                other = _random(seed, number, _WORD + np.uint64(place)) % np.uint64(size - 1)
+                word = np.uint32((np.uint64(word) + np.uint64(1) + other) % np.uint64(size))
             for k in range(vocabulary.offsets[word], vocabulary.offsets[word + 1]):
                 data[at] = vocabulary.data[k]
                 at += 1
@@ -188,9 +216,9 @@ def write_texts(numbers, bases, levels, seed, vocabulary, offsets, data, similar
 # --- files ----------------------------------------------------------------------------------------
 
 
-def tables(documents: int, share: float, seed: int) -> Iterator[pa.Table]:
+def tables(documents: int, share: float, seed: int, vocabulary: Words) -> Iterator[pa.Table]:
     """All documents, 65,536 at a time: id, text, source, date, cluster, base, similarity."""
-    found, vocabulary = plan(documents, share, seed), words()
+    found = plan(documents, share, seed)
     for start in range(0, documents, PIECE):
         numbers = np.arange(start, min(start + PIECE, documents))
         yield table(numbers, Plan(*(column[numbers] for column in found)), vocabulary, seed)
@@ -231,7 +259,7 @@ def write(folder: Path, documents: int, share: float = 0.3, seed: int = 0) -> in
     """Write a file for every 65,536 documents into a new folder; gives the bytes of text."""
     folder.mkdir(parents=True)
     total = 0
-    for number, piece in enumerate(tables(documents, share, seed)):
+    for number, piece in enumerate(tables(documents, share, seed, words())):
         pq.write_table(piece, folder / f"{number:05}.parquet", compression="zstd", compression_level=1)
         total += int(pc.sum(pc.binary_length(piece["text"])).as_py())
     return total
@@ -267,35 +295,28 @@ def pairs_found(there: pa.Table, config: DedupConfig, verified: bool) -> list[Le
     ]
 
 
-def check(corpus: Path) -> list[str]:
-    """Compare the layer `dedup` of a planted corpus with what was planted; prints, and gives what is wrong."""
+def compare(corpus: Path) -> Found:
+    """What the layer `dedup` of a planted corpus found of what was planted."""
     opened = curate.open(corpus)
-    options = opened.corpus.must("dedup").options["options"]
-    config = DedupConfig(**{name: options[name] for name in DedupConfig.model_fields if name in options})
-    verified = getattr(config, "verify", "jaccard") == "jaccard"
-    columns = ["cluster", "similarity", *truth.COLUMNS]
-    planted = opened.table(columns, where="cluster >= 0").combine_chunks()
-    wrong = []
-    print("similarity  pairs  found  expected")
-    for level in pairs_found(planted, config, verified):
-        print(f"{level.similarity:10.2f}{level.pairs:7,}{level.found:7,}{level.expected:10.1f}")
-        wrong += [f"at {level.similarity}: found {level.found}, not {level.expected:.1f}"] if level.misses() else []
-    alone = sum(batch.num_rows for batch in opened.scan(["id"], where="cluster IS NULL AND NOT dedup_keep"))
-    wrong += [f"{alone} removed that were not planted"] if alone and verified else []
+    config = DedupConfig(**opened.corpus.must("dedup").options["options"])
+    verified = config.verify == "jaccard"
+    clustered = opened.table(["cluster", "similarity", *truth.COLUMNS], where="cluster >= 0").combine_chunks()
+    others = sum(batch.num_rows for batch in opened.scan(["id"], where="cluster IS NULL AND NOT dedup_keep"))
+    verdict = None
     if verified:
-        verdict = truth.judge(
-            truth.truth(planted["text"], config.threshold, config.ngram),
-            arrow.numbers(planted["dedup_keep"]),
-            truth.keep_order(planted),
-        )
-        print(
-            f"{verdict.documents:,} in clusters: removed {verdict.removed:,}, exact greedy {verdict.greedy:,}; without "
-            f"a kept duplicate {verdict.orphans}; clusters lost {verdict.lost}; extra copies {verdict.extra} "
-            f"({verdict.extra / max(1, verdict.greedy):.2%})"
-        )
-        wrong += verdict.misses()
-    print(f"removed outside clusters: {alone}")
-    return wrong
+        known = truth.truth(clustered["text"], config.threshold, config.ngram)
+        verdict = truth.judge(known, arrow.numbers(clustered["dedup_keep"]), truth.keep_order(clustered))
+    return Found(pairs_found(clustered, config, verified), verdict, others)
+
+
+def show(found: Found) -> None:
+    """Print it."""
+    print("similarity  pairs  found  expected")
+    for level in found.levels:
+        print(f"{level.similarity:10.2f}{level.pairs:7,}{level.found:7,}{level.expected:10.1f}")
+    if found.verdict is not None:
+        print(f"in clusters: {truth.described(found.verdict)}")
+    print(f"removed outside clusters: {found.others}")
 
 
 def main() -> None:
@@ -311,9 +332,10 @@ def main() -> None:
         size = write(given.to, given.documents, given.share, given.seed)
         print(f"{given.documents:,} documents, {size / 1e6:,.1f} MB of text")
     if given.check:
-        wrong = check(given.check)
-        print("; ".join(wrong) or "as planted")
-        raise SystemExit(int(bool(wrong)))
+        found = compare(given.check)
+        show(found)
+        print("; ".join(found.misses()) or "as planted")
+        raise SystemExit(int(bool(found.misses())))
 
 
 if __name__ == "__main__":

@@ -184,6 +184,15 @@ def judge(known: Truth, kept: np.ndarray, order: np.ndarray) -> Verdict:
     )
 
 
+def described(found: Verdict) -> str:
+    """A verdict in words."""
+    return (
+        f"{found.documents:,} documents: removed {found.removed:,}, exact greedy {found.greedy:,}; without a kept "
+        f"duplicate {found.orphans:,}; clusters lost {found.lost:,}; extra copies {found.extra:,} "
+        f"({found.extra / max(1, found.greedy):.2%})"
+    )
+
+
 def _beside(known: Truth, chosen: np.ndarray) -> np.ndarray:
     """Groups with a true duplicate among the chosen groups."""
     found = np.zeros(known.groups, dtype=np.bool_)
@@ -248,12 +257,7 @@ def main() -> None:
         wrong = wrong_matches(known, table)
         misses += [f"{wrong} matches wrongly named"] if wrong else []
         missed |= bool(misses)
-        print(
-            f"{path}: {found.documents:,} documents, {len(known.one):,} true pairs of {known.groups:,} groups; "
-            f"removed {found.removed:,}, exact greedy {found.greedy:,}; without a kept duplicate {found.orphans}; "
-            f"clusters lost {found.lost}; extra copies {found.extra} ({found.extra / max(1, found.greedy):.2%}); "
-            f"{', '.join(misses) or 'ok'} [{time.perf_counter() - begun:.0f} s]"
-        )
+        print(f"{path}: {described(found)}; {', '.join(misses) or 'ok'} [{time.perf_counter() - begun:.0f} s]")
     raise SystemExit(int(missed))
 
 

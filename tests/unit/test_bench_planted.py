@@ -23,7 +23,7 @@ def test_similarities_are_those_of_the_texts_and_no_others_are_alike():
     import planted
     import truth
 
-    table = pa.concat_tables(planted.tables(2000, 0.3, 7)).combine_chunks()
+    table = pa.concat_tables(planted.tables(2000, 0.3, 7, planted.words())).combine_chunks()
     assert table["id"].to_pylist()[:2] == ["000000000", "000000001"]
     clustered = table.filter(pc.is_valid(table["cluster"]))
     assert clustered.num_rows == 7 * sum(planted.SIZES)
@@ -53,7 +53,7 @@ def test_the_seed_decides_and_files_do_not(monkeypatch, tmp_path):
     planted.write(tmp_path / "more", 1000)
     assert len(list((tmp_path / "more").iterdir())) == 4
     assert pq.read_table(tmp_path / "more").equals(whole)
-    assert not pa.concat_tables(planted.tables(1000, 0.3, 1)).equals(whole)
+    assert not pa.concat_tables(planted.tables(1000, 0.3, 1, planted.words())).equals(whole)
 
 
 def test_pairs_are_counted_beside_the_curve():
