@@ -83,7 +83,7 @@ def survey_sets(table: pa.Table, mine: pa.Table | None, rules: Rules) -> Iterato
     """What decides about a shard's documents that are in components, in pieces.
 
     Gives `part, component, group, document`; the place in keep order, `rank` (largest first), `upper, lower` (the
-    digest as two numbers; all three 0 where ids alone decide), `id`; `old` and `corpus` (0 and null here) and `size`
+    digest as two numbers; all three 0 where ids alone decide), `id`; `old` and `corpus` (null here) and `size`
     (1 here) as `old_sets` says; `grams_count` and `grams`: the set of the one document of each group that
     gave it its name, and its size. Without `grams` where no sets are compared.
     Memory: 8 bytes an n-gram, about 1.3 times the text, for pieces of 16 MiB of text.
@@ -96,7 +96,7 @@ def survey_sets(table: pa.Table, mine: pa.Table | None, rules: Rules) -> Iterato
 def old_sets(table: pa.Table, mine: pa.Table | None, rules: Rules) -> Iterator[pa.Table]:
     """The same for a shard of an old corpus, of documents that were kept there: each one has its set.
 
-    table: with `dedup_keep` and `dedup_size`. Gives as `old` the place of the corpus among the old ones, from 1 on,
+    table: with `dedup_keep` and `dedup_size`. Gives as `old` the place of the corpus among the old ones,
     as `corpus` its name, as `size` how many documents were held to be this one.
     """
     if mine is not None:
@@ -132,11 +132,11 @@ def _decisive(table: pa.Table, mine: pa.Table | None, rules: Rules, old: bool) -
     }
     if old:
         corpus = arrow.combined(table["corpus"])
-        columns["old"] = (arrow.numbers(corpus.indices) + 1).astype(np.int16)
+        columns["old"] = corpus.indices.cast(pa.int16())
         columns["corpus"] = corpus.dictionary_decode()
         columns["size"] = table["dedup_size"]
     else:
-        columns["old"] = np.zeros(len(component), dtype=np.int16)
+        columns["old"] = pa.nulls(len(component), pa.int16())
         columns["corpus"] = pa.nulls(len(component), pa.string())
         columns["size"] = np.ones(len(component), dtype=np.int32)
     return pa.table(columns)

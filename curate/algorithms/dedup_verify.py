@@ -43,6 +43,7 @@ _LIGHT = (
     *("old", "corpus", "size", "grams_count"),
 )
 _KEEP_ORDER = (("old", "ascending"), ("rank", "descending"), ("upper", "ascending"), ("lower", "ascending"))
+"""New documents have a null in `old`, and nulls come last."""
 
 
 class Tables(Protocol):
@@ -97,7 +98,7 @@ def verify(tables: Tables, rules: Rules) -> pa.Table:
 
 
 def _entries(table: pa.Table, order: np.ndarray) -> Entries:
-    fixed = arrow.numbers(table["old"]) > 0
+    fixed = arrow.validity(table["old"])
     group, document = arrow.numbers(table["group"]), arrow.numbers(table["document"])
     _, first, group = np.unique(group, return_index=True, return_inverse=True)
     leads = fixed.copy()
@@ -222,7 +223,7 @@ def _rows(table: pa.Table, entries: Entries, choice: jaccard.Choice, similaritie
     keepers = entries.leaders[choice.keepers][entries.member]
     kept = keepers == np.arange(table.num_rows)
     capped = choice.capped[entries.member] & (kept | removed[entries.member])
-    shown = np.flatnonzero((arrow.numbers(table["old"]) == 0) & (~kept | (sizes > 1) | capped))
+    shown = np.flatnonzero(~arrow.validity(table["old"]) & (~kept | (sizes > 1) | capped))
     documents = arrow.numbers(table["document"])[shown]
     stays = kept[shown]
     of = pa.array(keepers[shown], mask=stays)
