@@ -40,6 +40,17 @@ def _eight(typingctx, data, at):
     return types.uint64(data, types.uint64), generate
 
 
+def _put_eight(typingctx, data, at, value):
+
+    def generate(context, builder, signature, arguments):
+        array = make_array(signature.args[0])(context, builder, arguments[0])
+        place = builder.gep(array.data, [arguments[1]])
+        builder.store(arguments[2], builder.bitcast(place, _LONG.as_pointer()), align=1)
+        return context.get_dummy_value()
+
+    return types.void(data, types.uint64, types.uint64), generate
+
+
 def _word_mask(builder, block):
     """The bits of the bytes that are an ASCII letter, digit or underscore."""
 
@@ -70,6 +81,8 @@ trailing_zeros: Any = intrinsic(_trailing_zeros)
 """trailing_zeros(value): the number of zero bits below the lowest one of a uint64, which must not be zero."""
 eight: Any = intrinsic(_eight)
 """eight(data, at): data[at:at + 8] as a little-endian uint64."""
+put_eight: Any = intrinsic(_put_eight)
+"""put_eight(data, at, value): write a uint64 to data[at:at + 8], little-endian."""
 block_masks: Any = intrinsic(_block)
 """block_masks(data, at): of data[at:at + 64], the uint64 masks of ASCII word characters (as Python's `\\\\w`) and of
 bytes beyond ASCII, the lowest bit for the first byte."""

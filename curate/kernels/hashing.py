@@ -55,6 +55,19 @@ def _word(data, at):
 
 
 @njit(nogil=True, cache=True)
+def _last(data, start, end, count):
+    """The last `count` bytes, fewer than eight, of data[start:end] as a little-endian uint64."""
+    if count == 0:
+        return np.uint64(0)
+    if end - start >= 8:
+        return _word(data, end - 8) >> np.uint64(64 - 8 * count)
+    value = np.uint64(0)
+    for i in range(count):
+        value |= np.uint64(data[end - count + i]) << np.uint64(8 * i)
+    return value
+
+
+@njit(nogil=True, cache=True)
 def murmur128(data, start, end, seed):
     """MurmurHash3_x64_128 (Appleby) of data[start:end] as two uint64, low half first."""
     length = end - start
@@ -67,15 +80,9 @@ def murmur128(data, start, end, seed):
         k2 = _rotate(_word(data, at + 8) * _C2, _33) * _C1
         h2 = (_rotate(h2 ^ k2, _31) + h1) * _5 + _M2
         at += 16
-    k1 = np.uint64(0)
-    k2 = np.uint64(0)
     tail = end - at
-    for i in range(tail):
-        byte = np.uint64(data[at + i])
-        if i < 8:
-            k1 |= byte << (_8 * np.uint64(i))
-        else:
-            k2 |= byte << (_8 * np.uint64(i - 8))
+    k1 = _word(data, at) if tail >= 8 else _last(data, start, end, tail)
+    k2 = _last(data, start, end, tail - 8) if tail > 8 else np.uint64(0)
     if tail > 8:
         h2 ^= _rotate(k2 * _C2, _33) * _C1
     if tail > 0:

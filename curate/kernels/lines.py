@@ -15,23 +15,25 @@ import numpy as np
 from numba import njit
 
 from curate.kernels import unicode
+from curate.kernels.bits import eight, put_eight, trailing_zeros
 from curate.kernels.hashing import mix64, murmur128
 from curate.kernels.scan import copy, find_byte
 from curate.kernels.unicode import CONTROL, DIGIT, PUNCTUATION, SPACE, Table, decode, encode, flag, lowered
-from curate.kernels.words import load, trailing_zeros
+from curate.kernels.words import load
 
 NONE = np.int64(-1)
 FREE = np.int32(-1)
-SCRATCH_BYTES = 1 << 14
+CHUNK = 1 << 14
+SCRATCH_BYTES = CHUNK + 16
 
 _NEWLINE = np.uint8(10)
 _ZERO = np.uint8(48)
 _DROPPED = PUNCTUATION | SPACE | CONTROL
-_BEYOND_ASCII = np.uint8(128)
-_MOST = np.uint64(SCRATCH_BYTES - 16)
+_CHUNK = np.uint64(CHUNK)
 _TOP = np.uint64(0x8080808080808080)
 _CASE = np.uint64(0x2020202020202020)
 _ONES = np.uint64(0x0101010101010101)
+_ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _FROM_A = _ONES * np.uint64(0x80 - ord("a"))
 _BEYOND_Z = _ONES * np.uint64(0x80 - ord("z") - 1)
 _FROM_0 = _ONES * np.uint64(0x80 - ord("0"))
@@ -86,18 +88,14 @@ def tables() -> Tables:
 
 
 @njit(nogil=True, cache=True)
-def _store(scratch, at, value):
-    for i in range(8):
-        scratch[at + np.uint64(i)] = np.uint8(value >> (_8 * np.uint64(i)))
-
-
-@njit(nogil=True, cache=True)
 def _chained(scratch, to, salt):
-    """Begin the scratch anew with the hash of what is in it; gives how far it is filled."""
-    low, high = murmur128(scratch, 0, np.int64(to), salt)
-    _store(scratch, _0, low)
-    _store(scratch, _8, high)
-    return _16
+    """Begin the scratch anew with the hash of its first CHUNK bytes, then those after them; gives how many it holds."""
+    low, high = murmur128(scratch, 0, CHUNK, salt)
+    rest = eight(scratch, _CHUNK)
+    put_eight(scratch, _0, low)
+    put_eight(scratch, _8, high)
+    put_eight(scratch, _16, rest)
+    return _16 + to - _CHUNK
 
 
 @njit(nogil=True, cache=True)
@@ -137,36 +135,38 @@ def _packed(block):
 
 
 @njit(nogil=True, cache=True)
+def _eight_before(data, at, stop):
+    """data[at:at + 8], bytes from `stop` on being zero."""
+    if at + _8 > np.uint64(len(data)):
+        return load(data, at, stop)
+    left = stop - at
+    return eight(data, at) if left >= _8 else eight(data, at) & ((_1 << (left << _3)) - _1)
+
+
+@njit(nogil=True, cache=True)
 def _normalise(data, start, end, tables, salt, scratch):
     """Write the normalised form to the scratch: (bytes there, bytes of the text's letters).
 
-    Where the scratch is too small, it then begins with a hash of what came before.
+    Each CHUNK bytes of it are replaced by their hash, which the next ones then follow.
     """
     to = _0
     letters = _0
     at = np.uint64(start)
     stop = np.uint64(end)
     while at < stop:
-        if to > _MOST:
-            to = _chained(scratch, to, salt)
-        block = load(data, at, stop)
+        block = _eight_before(data, at, stop)
         high = block & _TOP
-        if high == _0:
-            value, count = _packed(block)
-            _store(scratch, to, value)
-            to += count
-            letters += count
-            at += _8
-            continue
-        plain = trailing_zeros(high) >> _3
+        plain = trailing_zeros(high) >> _3 if high else _8
         if plain:
-            value, count = _packed(block & ((_1 << (plain << _3)) - _1))
-            _store(scratch, to, value)
+            value, count = _packed(block & (_ALL >> ((_8 - plain) << _3)))
+            put_eight(scratch, to, value)
             to += count
             letters += count
             at += plain
-        while at < stop and data[at] >= _BEYOND_ASCII and to <= _MOST:
+        else:
             to, letters, at = _letter(data, at, tables, scratch, to, letters)
+        if to >= _CHUNK:
+            to = _chained(scratch, to, salt)
     return np.int64(to), np.int64(letters)
 
 
