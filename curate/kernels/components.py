@@ -21,7 +21,7 @@ _63 = np.uint64(63)
 
 
 class Forest(NamedTuple):
-    """slots: int32, a power of two at least twice the documents, FREE or a number.
+    """slots: int32, a power of two at least one and a half times the documents, FREE or a number.
     documents: int64. parents, groups: int32, numbers; all three with room for as many documents."""
 
     slots: np.ndarray
@@ -31,17 +31,21 @@ class Forest(NamedTuple):
 
 
 def forest(room: int) -> Forest:
-    """An empty forest with room for that many documents."""
-    slots = np.full(1 << max(4, (2 * room - 1).bit_length()), FREE, dtype=np.int32)
-    return Forest(slots, np.empty(room, np.int64), np.empty(room, np.int32), np.empty(room, np.int32))
+    """An empty forest with room for that many documents: 22 to 28 bytes for each."""
+    return Forest(_slots(room), np.empty(room, np.int64), np.empty(room, np.int32), np.empty(room, np.int32))
+
+
+def _slots(room: int) -> np.ndarray:
+    return np.full(1 << max(4, (room + room // 2).bit_length()), FREE, dtype=np.int32)
 
 
 def grown(old: Forest, count: int, room: int) -> Forest:
-    """The same `count` documents with more room."""
-    new = forest(room)
-    for before, after in zip(old[1:], new[1:], strict=True):
-        after[:count] = before[:count]
-    _rehash(new.documents, count, new.slots)
+    """The same `count` documents with more room. The old forest is gone: its arrays are extended where they lie."""
+    for values in old[1:]:
+        values.resize(room, refcheck=False)
+    new = old._replace(slots=_slots(room)) if len(old.slots) < room + room // 2 else old
+    if new is not old:
+        _rehash(new.documents, count, new.slots)
     return new
 
 
@@ -94,30 +98,47 @@ def _join(forest, one, other):
 
 
 @njit(nogil=True, cache=True)
-def repeated(keys, once, twice, out):
-    """Whether each key may occur more than once: false for almost all that occur once, for none that do not.
-
-    once, twice: uint64 zeros, a power of two of them, bits for the lower part of a key. out: bool (n,).
-    """
+def count_keys(keys, once, twice):
+    """Note keys. once, twice: uint64 zeros at first, a power of two of them, a bit for the lower part of a key."""
     mask = np.uint64(len(once) * 64 - 1)
     for i in range(len(keys)):
         at = (keys[i] >> _1) & mask
         bit = _1 << (at & _63)
         twice[at >> _6] |= once[at >> _6] & bit
         once[at >> _6] |= bit
-    for i in range(len(keys)):
-        at = (keys[i] >> _1) & mask
-        out[i] = (twice[at >> _6] >> (at & _63)) & _1
 
 
 @njit(nogil=True, cache=True)
-def join_buckets(keys, documents, order, forest):
+def take_repeated(keys, documents, twice, keys_out, documents_out):
+    """Move the keys that may have been noted more than once, and their documents, to the front; gives how many.
+
+    All keys that were are among them, and of others about one in eight when there are eight bits a key.
+    """
+    mask = np.uint64(len(twice) * 64 - 1)
+    count = 0
+    for i in range(len(keys)):
+        at = (keys[i] >> _1) & mask
+        keys_out[count] = keys[i]
+        documents_out[count] = documents[i]
+        count += np.int64((twice[at >> _6] >> (at & _63)) & _1)
+    return count
+
+
+@njit(nogil=True, cache=True)
+def bucket_end(keys, order, at):
+    """The first place from `at` on where a bucket begins, or the end. order: int64, sorts `keys`."""
+    while 0 < at < len(order) and keys[order[at]] == keys[order[at - 1]]:
+        at += 1
+    return min(at, len(order))
+
+
+@njit(nogil=True, cache=True)
+def join_buckets(keys, documents, order, count, forest):
     """Join the documents of every bucket of two or more; gives the number of documents then in the forest.
 
-    order: int64, sorts `keys`. The documents of a bucket are joined with the smallest of them, and
-    a bucket of exact keys makes that one the group of all.
+    order: int64, sorts `keys`; whole buckets. The documents of a bucket are joined with the smallest of them: so many
+    steps as there are documents, however large it is. A bucket of exact keys makes that one the group of all.
     """
-    count = 0
     start = 0
     while start < len(order):
         key = keys[order[start]]

@@ -8,6 +8,13 @@ from curate.kernels import components
 KEYS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 15), st.booleans()), max_size=60)
 
 
+class Held(list):
+    """A part's tables as the runtime gives them."""
+
+    def only(self, *columns: str):
+        return iter([table.select(columns) for table in self])
+
+
 def naive_components(rows: list[tuple[int, int]]) -> dict[int, set[int]]:
     """{document: its component} of documents that share a key with another."""
     buckets: dict[int, set[int]] = {}
@@ -26,9 +33,8 @@ def joined(rows: list[tuple[int, int]]):
     keys = np.array([key for key, _ in rows], dtype=np.uint64)
     documents = np.array([document for _, document in rows], dtype=np.int64)
     keys.flags.writeable = documents.flags.writeable = False
-    return dedup.join_keys(
-        [pa.table({"key": keys[:4], "document": documents[:4]}), pa.table({"key": keys[4:], "document": documents[4:]})]
-    )
+    cut = [pa.table({"key": keys[part], "document": documents[part]}) for part in (slice(0, 4), slice(4, None))]
+    return dedup.join_keys(Held(cut))
 
 
 def distinct(rows: list[tuple[int, int, bool]]) -> list[tuple[int, int]]:
@@ -81,9 +87,22 @@ def test_a_forest_grows():
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(st.integers(2**63, 2**63 + 400), max_size=200))
-def test_repeated_keys_are_never_missed(keys):
+@given(st.lists(st.integers(2**63, 2**63 + 400), max_size=200), st.integers(0, 200))
+def test_repeated_keys_are_never_missed(keys, cut):
     values = np.array(keys, dtype=np.uint64)
-    out = np.empty(len(values), np.bool_)
-    components.repeated(values, np.zeros(2, np.uint64), np.zeros(2, np.uint64), out)
-    assert all(out[i] for i, key in enumerate(keys) if keys.count(key) > 1)
+    values.flags.writeable = False
+    once, twice = np.zeros(2, np.uint64), np.zeros(2, np.uint64)
+    components.count_keys(values[:cut], once, twice)
+    components.count_keys(values[cut:], once, twice)
+    found, places = np.empty(len(values), np.uint64), np.empty(len(values), np.int64)
+    count = components.take_repeated(values, np.arange(len(values)), twice, found, places)
+    assert found[:count].tolist() == [keys[place] for place in places[:count]]
+    assert {i for i, key in enumerate(keys) if keys.count(key) > 1} <= set(places[:count].tolist())
+
+
+def test_few_others_are_taken_for_repeated():
+    keys = np.random.default_rng(0).integers(0, 2**64, 1 << 14, dtype=np.uint64)
+    once, twice = np.zeros(1 << 11, np.uint64), np.zeros(1 << 11, np.uint64)
+    components.count_keys(keys, once, twice)
+    count = components.take_repeated(keys, np.arange(len(keys)), twice, np.empty_like(keys), np.empty(len(keys), int))
+    assert 0.05 < count / len(keys) < 0.15
