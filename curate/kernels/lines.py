@@ -29,6 +29,7 @@ SCRATCH_BYTES = CHUNK + 16
 _NEWLINE = np.uint8(10)
 _ZERO = np.uint8(48)
 _DROPPED = PUNCTUATION | SPACE | CONTROL
+_BEYOND_ASCII = np.uint8(128)
 _CHUNK = np.uint64(CHUNK)
 _TOP = np.uint64(0x8080808080808080)
 _CASE = np.uint64(0x2020202020202020)
@@ -163,7 +164,7 @@ def _normalise(data, start, end, tables, salt, scratch):
             to += count
             letters += count
             at += plain
-        else:
+        while at < stop and data[at] >= _BEYOND_ASCII and to < _CHUNK:
             to, letters, at = _letter(data, at, tables, scratch, to, letters)
         if to >= _CHUNK:
             to = _chained(scratch, to, salt)
