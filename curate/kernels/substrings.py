@@ -1,8 +1,8 @@
 """Long runs of words that stood before, exactly: words of many texts, a filter over their windows, a table of firsts.
 
-A window is `length` consecutive tokens of one text. Most windows of real text occur once, so a filter of two bits
-arrays (a Bloom filter of one hash each, Bloom 1970) first sets aside what may occur again; only that goes into a table
-of 32-bit fingerprints and places, where every match is proved byte by byte.
+A window is `length` consecutive tokens of one text. Most windows of real text occur once, so two arrays of bits
+(Bloom 1970, with one hash) first tell which may occur again; only these go into a table of 32-bit fingerprints and
+places, where every match is proved byte by byte and followed as far as it goes without another look at the table.
 """
 
 from __future__ import annotations
@@ -198,9 +198,31 @@ def survey_windows(data, bounds, starts, lengths, length, seen):
 
 
 @njit(nogil=True, cache=True)
+def _room(seen):
+    """Slots for the first windows of those seen again, most of which have a bit of their own."""
+    count = 1
+    for i in range(len(seen)):
+        bits = seen[i, 1]
+        while bits:
+            bits &= bits - _1
+            count += 1
+    return count + (count >> 1) + 1
+
+
+@njit(nogil=True, cache=True)
 def _home(table, value):
     """The slot at which the search for a hash begins, by the 32 bits of it that entries keep."""
     return ((value & _LOW32) * np.uint64(len(table))) >> _32
+
+
+@njit(nogil=True, cache=True)
+def _look_ahead(seen, shift, table, block, again):
+    """Say which windows of a block may occur again, and ask for what the table has of these."""
+    for i in range(len(block)):
+        bit = block[i] >> shift
+        again[i] = (seen[bit >> _6, 1] >> (bit & _63)) & _1
+        if again[i]:
+            fetch(table, _home(table, block[i]))
 
 
 @njit(nogil=True, cache=True)
@@ -254,7 +276,7 @@ def find_repeats(data, bounds, starts, lengths, length, seen, out):
     again = np.empty(_WINDOWS, dtype=np.uint8)
     leading = _leading(length - 1)
     shift = _shift(len(seen) * 64)
-    table = np.zeros(1 << 12, dtype=np.uint64)
+    table = np.zeros(_room(seen), dtype=np.uint64)
     entries = 0
     count = 0
     for row in range(len(bounds) - 1):
@@ -264,11 +286,7 @@ def find_repeats(data, bounds, starts, lengths, length, seen, out):
         while first <= last:
             windows = min(last + 1 - first, _WINDOWS)
             _hash_windows(data, starts, lengths, first, windows, length, leading, hashes, block)
-            for i in range(windows):
-                bit = block[i] >> shift
-                again[i] = (seen[bit >> _6, 1] >> (bit & _63)) & _1
-                if again[i]:
-                    fetch(table, _home(table, block[i]))
+            _look_ahead(seen, shift, table, block[:windows], again)
             i = 0
             while i < windows:
                 if not again[i]:
@@ -287,11 +305,10 @@ def find_repeats(data, bounds, starts, lengths, length, seen, out):
                 found = np.int64(table[slot] & _LOW32) - 1
                 if found + length > window:
                     continue
-                end = bounds[np.searchsorted(bounds, found, side="right")]
-                most = min(bounds[row + 1] - window, end - found)
-                agree = length + _agreement(data, starts, lengths, found + length, window + length, most - length)
+                most = min(bounds[row + 1] - window, bounds[np.searchsorted(bounds, found, side="right")] - found)
                 begin = max(window, done)
-                done = window + agree
+                done = window + length
+                done += _agreement(data, starts, lengths, found + length, window + length, most - length)
                 out[count, 0] = begin
                 out[count, 1] = done
                 out[count, 2] = found + begin - window

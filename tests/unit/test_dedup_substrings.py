@@ -4,6 +4,7 @@ import pytest
 
 from curate.algorithms.dedup_substrings import REASON, deduplicated, find_repeats
 from curate.algorithms.normalise import digests
+from curate.errors import DataError
 from curate.kernels import arrow
 from curate.stage import InputShard, Load
 from curate.stages.dedup_substrings import STAGE, DedupSubstringsConfig, memory, slices
@@ -94,7 +95,7 @@ def test_real_text_is_left_as_the_plain_twin_leaves_it():
 
 def test_a_slice_of_four_gigabytes_is_refused():
     data = np.zeros(1, np.uint8)
-    with pytest.raises(ValueError, match="too many"):
+    with pytest.raises(DataError, match="less than 4 GiB"):
         find_repeats(arrow.Strings(np.array([0, 1 << 32]), data), 50)
 
 
