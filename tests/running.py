@@ -42,7 +42,7 @@ class Stopping:
     def stop(self) -> None:
         """Nothing to end."""
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+    def run(self, tasks: Sequence[Task], at_once: int | None = None) -> Iterator[Outcome]:
         for task in tasks:
             if self.left == 0:
                 raise Stopped

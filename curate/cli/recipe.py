@@ -44,6 +44,7 @@ def run(
     workers: Annotated[
         int | None, typer.Option(help="How many tasks run at once; 0 is one for each processor.")
     ] = None,
+    memory: Annotated[str | None, typer.Option(help="What all processes may hold together, such as 16GB.")] = None,
     max_errors: Annotated[str | None, typer.Option(help="How many documents may be unusable in each step.")] = None,
     device: Annotated[str | None, typer.Option(help="The device of models that can use one.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and why, and do nothing.")] = False,
@@ -53,7 +54,7 @@ def run(
     """Run the steps of a run file; what is finished already is found, not made again."""
     from curate.runtime.runfile import load
 
-    given = {"executor": executor, "workers": workers, "max_errors": max_errors, "device": device}
+    given = {"executor": executor, "workers": workers, "memory": memory, "max_errors": max_errors, "device": device}
     known = stages()
     loaded = load(recipe, {name: stage.config for name, stage in known.items()}, StepOptions, set_ or [], Execution)
     execution = checked(

@@ -17,6 +17,7 @@ from curate.stage import Stage, StageConfig
 
 if TYPE_CHECKING:
     from curate.runtime.executors.base import Executor
+    from curate.runtime.memory import Budget
     from curate.runtime.plan import Plan, Request
     from curate.runtime.run import Result
 
@@ -32,11 +33,21 @@ class Execution(BaseModel):
     executor: str = Field("local", description="What runs the tasks: inline, local (processes) or ray.")
     workers: int = Field(0, ge=0, description="How many tasks run at once; 0 is one for each processor.")
     max_errors: str = Field("0", description="How many documents may be unusable: a number, or a share such as 0.5%.")
+    memory: str | None = Field(
+        None,
+        description="What all processes may hold together, such as 16GB: fewer tasks run at once when each needs much.",
+    )
     device: str = Field("cpu", description="The device of models that can use one: cpu, cuda, cuda:1.")
 
     @property
     def count(self) -> int:
         return self.workers or len(os.sched_getaffinity(0))
+
+    @property
+    def budget(self) -> Budget:
+        from curate.runtime.memory import Budget
+
+        return Budget(parse_bytes(self.memory, "memory"), self.count)
 
 
 class StepOptions(BaseModel):
@@ -87,6 +98,7 @@ def session(execution: Execution, reporter: Reporter) -> Iterator[Session]:
         reporter.line("the first run on a machine compiles the kernels it uses, which takes up to a minute")
     os.environ["CURATE_DEVICE"] = execution.device
     parse_max_errors(execution.max_errors)
+    parse_bytes(execution.memory, "memory")
     made = executor(execution.executor, execution.count)
     made.start()
     try:
@@ -127,7 +139,7 @@ def problems(problem: ValidationError, dashes: bool) -> list[str]:
     return lines
 
 
-def parse_bytes(text: str | int | None) -> int | None:
+def parse_bytes(text: str | int | None, option: str = "shard-bytes") -> int | None:
     """`64M`, `2G`, `500k` or a plain number of bytes. Raises UsageError for anything else."""
     if text is None:
         return None
@@ -136,9 +148,9 @@ def parse_bytes(text: str | int | None) -> int | None:
     try:
         value = int(float(plain.rstrip("KMG")) * factor)
     except (ValueError, OverflowError):
-        raise UsageError(f"--shard-bytes '{text}': give a size such as 64M") from None
+        raise UsageError(f"--{option} '{text}': give a size such as 64M or 2GB") from None
     if value < 1:
-        raise UsageError(f"--shard-bytes '{text}': must be at least 1")
+        raise UsageError(f"--{option} '{text}': must be at least 1")
     return value
 
 
@@ -186,7 +198,8 @@ def run_step(session: Session, stage: Stage, config: StageConfig, options: StepO
 
     plan = planned(stage, config, options)
     assert session.executor is not None
-    result = execute(plan, stage, session.executor, session.execution.max_errors, session.reporter.progress)
+    how = session.execution
+    result = execute(plan, stage, session.executor, how.max_errors, session.reporter.progress, how.budget)
     session.results.append((stage, result))
     return result
 

@@ -16,6 +16,7 @@ from curate.errors import DataError, IncompleteError, UsageError
 from curate.runtime.commit import commit, folders, forget_others, tidy
 from curate.runtime.executors.base import Executor, Outcome, Task
 from curate.runtime.fingerprint import planned_options
+from curate.runtime.memory import UNLIMITED, Budget, Memory, remember_compiled
 from curate.runtime.phases import Phase, described, needed, phases
 from curate.runtime.plan import Plan, existing_manifest
 from curate.runtime.status import first_rejects
@@ -92,29 +93,38 @@ def _stamp(value: Any) -> int:
 
 
 def execute(
-    plan: Plan, stage: Stage, executor: Executor, max_errors: str, notify: Callable[[Progress], None]
+    plan: Plan,
+    stage: Stage,
+    executor: Executor,
+    max_errors: str,
+    notify: Callable[[Progress], None],
+    budget: Budget = UNLIMITED,
 ) -> Result:
     """Run what is missing and commit.
 
     Raises what went wrong as the error that carries its exit status; finished tasks stay finished.
     """
     started = time.monotonic()
-    found = phases(plan, stage, planned_options(stage, plan.options))
+    config = planned_options(stage, plan.options)
+    found = phases(plan, stage, config)
     with contextlib.ExitStack() as locks:
         for folder in folders(plan):
             locks.enter_context(files.locked(folder))
-        run = _Run(plan, executor, parse_errors(max_errors), notify)
+        memory = Memory(plan, stage, config, budget)
+        run = _Run(plan, executor, parse_errors(max_errors), notify, memory)
         todo = needed(plan, stage, found)
         existing = existing_manifest(plan)
         if existing is not None and is_made(plan, existing, todo):
             _ask_again(run, plan, todo)
             refresh(plan)
             return Result(plan, existing, run.executed, seconds=time.monotonic() - started)
+        memory.check([phase for phase, _ in todo])
         _prepare_folder(plan)
         run.count_finished({number for phase, numbers in todo if phase.kind == "apply" for number in numbers})
         for phase, numbers in todo:
             run.phase(phase, numbers)
         run.check_share()
+        remember_compiled(stage)
         manifest = commit(plan, stage)
         return Result(plan, manifest, run.executed, run.linked, time.monotonic() - started)
 
@@ -153,9 +163,15 @@ def _prepare_folder(plan: Plan) -> None:
 
 class _Run:
     def __init__(
-        self, plan: Plan, executor: Executor, allowed: tuple[float, bool], notify: Callable[[Progress], None]
+        self,
+        plan: Plan,
+        executor: Executor,
+        allowed: tuple[float, bool],
+        notify: Callable[[Progress], None],
+        memory: Memory,
     ) -> None:
         self._plan = plan
+        self._memory = memory
         self._executor = executor
         self._allowed, self._is_share = allowed
         self._notify = notify
@@ -171,7 +187,7 @@ class _Run:
         seen = {"rows": 0, "bytes": 0}
         started = time.monotonic()
         total = self._plan.bytes or self._plan.source_bytes
-        outcomes = self._executor.run(tasks)
+        outcomes = self._executor.run(tasks, self._memory.at_once(phase))
         try:
             for done, outcome in enumerate(outcomes, 1):
                 self.executed += 1

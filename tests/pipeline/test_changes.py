@@ -207,8 +207,8 @@ class Overwriting(running.Stopping):
     def __init__(self):
         super().__init__(1)
 
-    def run(self, tasks):
-        yield from super().run(tasks)
+    def run(self, tasks, at_once=None):
+        yield from super().run(tasks, at_once)
         raise running.Stopped
 
 
