@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.algorithms import dedup_signatures
+from curate.algorithms import dedup_bands, dedup_signatures
 from curate.algorithms.dedup_bands import Bands
 from curate.errors import UsageError
 from curate.kernels import arrow, components, hashing, minhash, urls, words
@@ -85,6 +85,8 @@ def survey_keys(table: pa.Table, sketching: Sketching) -> Iterator[pa.Table]:
     With `index`, also tables `row`, `keys`, `signature`: of every document in order, its keys, exact key first, and its
     whole sketch. A document that has only its exact key has an empty signature. 8 bytes a key, 4 a value.
     """
+    if sketching.sketch != "fast":
+        dedup_bands.check(sketching.bands, sketching.permutations)
     salts = _salts(table, sketching.scope)
     documents = documents_of(table)
     bands = (sketching.bands if sketching.by == "similarity" else None) or Bands(0, 1)

@@ -15,7 +15,10 @@ BYTES_PER_PART = 256 << 20
 
 
 class Bands(NamedTuple):
-    """So many bands of so many rows: documents that agree in all rows of a band are compared."""
+    """So many bands of so many rows: documents that agree in all rows of a band are compared.
+
+    FineWeb has 14 of 8, which find 92.4 % at a similarity of 0.8; 21 of 6 find 99.8 %.
+    """
 
     bands: int
     rows: int
@@ -41,6 +44,32 @@ def chosen(threshold: float, permutations: int) -> Bands:
     )
 
 
+def similarity(found: float, bands: Bands) -> float:
+    """The Jaccard similarity at which that share of pairs is compared: the inverse of `probability`."""
+    return (1 - (1 - found) ** (1 / bands.bands)) ** (1 / bands.rows)
+
+
+def size_ratio(found: float, containment: float, bands: Bands) -> float | None:
+    """How large a document must be, as a share of a longer one that holds that share of its n-grams, for that share
+    of such pairs to be compared; None when no size is enough.
+
+    Sets of q n and n elements of which c q n are shared have the Jaccard similarity c q / (1 + q - c q). So
+    bands for a high similarity compare a short document with a much longer one only by chance.
+    """
+    least = similarity(found, bands)
+    ratio = least / (containment * (1 + least) - least) if containment * (1 + least) > least else 2.0
+    return ratio if ratio <= 1 else None
+
+
+def check(bands: Bands | None, permutations: int) -> None:
+    """Raises UsageError when a signature of so many values is too short for the bands."""
+    if bands and bands.bands * bands.rows > permutations:
+        raise UsageError(
+            f"dedup: {bands.bands} bands of {bands.rows} rows need {bands.bands * bands.rows} permutations, not "
+            f"{permutations}; raise --permutations or take fewer --bands or --rows"
+        )
+
+
 def parts(rows: int, text_bytes: int, bands: Bands | None) -> int:
     """Parts of both shuffles: some 16 M keys of 32 bytes, and the n-gram sets of 256 MiB of text, in each."""
     keys = rows * (1 + (bands.bands if bands else 0))
@@ -56,9 +85,13 @@ def curve(bands: Bands | None) -> pa.Table:
     return pa.table({"similarity": pa.array(points, pa.float64()), "found": pa.array(found, pa.float64())})
 
 
-def report(bands: Bands | None) -> list[str]:
-    """The curve for people."""
+def report(bands: Bands | None, contained: bool = False) -> list[str]:
+    """The curve for people and, where containment is what counts, what it means for sizes."""
     if bands is None:
-        return ["only documents with the same words in the same order were looked for"]
+        return ["only equal documents were looked for"]
     points = ", ".join(f"{point:.1f}: {probability(point, bands):.1%}" for point in (0.5, 0.6, 0.7, 0.8, 0.9))
-    return [f"{bands.bands} bands of {bands.rows} rows; share of pairs compared, by similarity: {points}"]
+    lines = [f"{bands.bands} bands of {bands.rows} rows; share of pairs compared, by similarity: {points}"]
+    if contained:
+        sizes = ", ".join(f"{share:.0%} from {size_ratio(share, 1.0, bands):.0%}" for share in (0.1, 0.5, 0.9, 0.99))
+        lines.append(f"share of documents wholly inside a longer one that are compared with it, by their size: {sizes}")
+    return lines

@@ -333,14 +333,14 @@ def hash_ngrams(hashes, count, ngram):
 @njit(nogil=True, cache=True)
 def hash_sequence(hashes, count):
     """One hash of a whole sequence of token hashes. Four lanes, which the processor follows at once."""
-    one = two = three = four = _START ^ np.uint64(count)
+    one = two = three = four = _START
     whole = count & ~3
     for i in range(0, whole, 4):
         one = _fold(one, hashes[i])
         two = _fold(two, hashes[i + 1])
         three = _fold(three, hashes[i + 2])
         four = _fold(four, hashes[i + 3])
-    total = _fold(_fold(_fold(one, two), three), four)
+    total = _fold(_fold(_fold(_fold(_START ^ np.uint64(count), one), two), three), four)
     for i in range(whole, count):
         total = _fold(total, hashes[i])
     return _finished(total)

@@ -10,21 +10,25 @@ PIECES = st.one_of(
     st.text(max_size=12),
     st.text("aZ09_@[`{/: \x00\x10\x19\x7f\x80-\u00a0éÉßİıΣςǅȺЖж漢字かカｶ한ไท០ລမ١२𝒜𠀀😀\u0301", max_size=12),
     st.sampled_from(
-        ["word", "Words", "a" * 7, "B" * 8, "c" * 9, "d_" * 8, "e" * 31, "naïve", "x" * 8 + "é", " ", "\n"]
+        ["word", "Words", "a" * 7, "B" * 8, "c" * 9, "d_" * 8, "f" * 17, "e" * 31, "naïve", "x" * 8 + "é", " ", "\n"]
     ),
+    st.sampled_from([" " * 50, "word, " * 11, "." * 63 + "g", "Ж" * 30, "h" * 65]),
 )
 TEXTS = st.lists(PIECES, max_size=10).map("".join)
 
 
-def hashed(text: str, before: bytes = b"ab", after: bytes = b"cd") -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """Hashes and spans of a text that stands in the middle of other bytes."""
+def hashed(
+    text: str, before: bytes = b"ab", after: bytes = b"cd", unit: int = words.WORDS
+) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Hashes and spans of the tokens of a text that stands in the middle of other bytes."""
     encoded = text.encode("utf-8", "surrogatepass")
     data = np.frombuffer(before + encoded + after, dtype=np.uint8)
-    room = (len(encoded) + 1) // 2
+    room = words.most_tokens(unit, len(encoded))
     hashes = np.empty(room, dtype=np.uint64)
     spans = np.empty((room, 2), dtype=np.int64)
-    count = words.hash_words(data, len(before), len(before) + len(encoded), words.tables(), hashes, spans)
-    assert count == words.hash_words(data, len(before), len(before) + len(encoded), words.tables(), hashes, spans[:0])
+    bounds = (data, len(before), len(before) + len(encoded), words.tables(), unit)
+    count = words.hash_tokens(*bounds, hashes, spans)
+    assert count == words.hash_tokens(*bounds, hashes, spans[:0])
     return hashes[:count], [(start - len(before), end - len(before)) for start, end in spans[:count].tolist()]
 
 
@@ -38,6 +42,32 @@ def test_words_lie_where_the_plain_twin_finds_them(text, before, after):
     found = hashed(text, before, after)[1]
     expected = [(len(text[:start].encode()), len(text[:end].encode())) for start, end in naive.spans(text)]
     assert found == expected
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 140), st.integers(1, 40), st.integers(0, 80), st.booleans())
+def test_where_a_word_stands_does_not_matter(before, length, after, whole):
+    """Blocks of 64 bytes begin with the text, and bytes behind it are or are not there."""
+    word = "aBcDeFgH_1"[: max(1, length % 11)] * (1 + length // 11)
+    text = " " * before + word + "!" * after
+    hashes, spans = hashed(text, b"", b"" if whole else b"more")
+    assert spans == [(before, before + len(word))]
+    assert hashes[0] == hashed(word, b"", b"x" * 20)[0][0]
+
+
+@settings(deadline=None, max_examples=60)
+@given(TEXTS.filter(no_surrogates), TEXTS.filter(no_surrogates), st.binary(max_size=9))
+def test_characters_are_those_of_the_plain_twin(one, other, after):
+    found = [hashed(text, b"", after, words.CHARACTERS)[0].tolist() for text in (one, other)]
+    expected = [naive.characters(text) for text in (one, other)]
+    assert [len(hashes) for hashes in found] == [len(tokens) for tokens in expected]
+    pairs = {pair for tokens in zip(found, expected, strict=True) for pair in zip(*tokens, strict=True)}
+    assert len(pairs) == len({value for value, _ in pairs}) == len({token for _, token in pairs})
+
+
+def test_spans_of_characters():
+    assert hashed(" aÉ \n漢", unit=words.CHARACTERS)[1] == [(1, 2), (2, 4), (4, 6), (6, 9)]
+    assert not len(hashed(" \t\u3000\n", unit=words.CHARACTERS)[0])
 
 
 @settings(deadline=None, max_examples=60)
@@ -112,3 +142,6 @@ def test_sequences():
 
     assert sequence("Some, words.") == sequence("some WORDS")
     assert len({sequence(text) for text in ("", "a", "a a", "a b", "b a", "a b c", "ab")}) == 7
+    letters = "abcdefghi"
+    orders = {tuple(letters[:i] + letters[i + 1 : j] + letters[i] + letters[j:]) for i in range(9) for j in range(10)}
+    assert len({sequence(" ".join(order)) for order in orders}) == len(orders)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 SINGLE_NAMES = (
@@ -42,6 +43,24 @@ def spans(text: str) -> list[tuple[int, int]]:
 
 def words(text: str) -> list[str]:
     return ["".join(c.lower()[0] for c in text[start:end]) for start, end in spans(text)]
+
+
+def characters(text: str) -> list[str]:
+    """Lower-cased, a run of white space being one space, none at the ends."""
+    return [character.lower()[0] for character in " ".join(text.split())]
+
+
+def address(url: str) -> str:
+    """What is left of a web address: no fragment, scheme, default port or slash at the path's end; the host lower."""
+    rest = url.split("#")[0]
+    scheme, authority, rest = re.fullmatch(r"(?:(?:([^/:]*):)?//)?([^/?]*)(.*)", rest, re.S).groups()
+    user, at, host = authority.rpartition("@")
+    default = {"https": "443", "http": "80", None: "80"}.get(scheme.lower() if scheme is not None else None)
+    if port := re.fullmatch("(.*):([0-9]{0,6})", host, re.S):
+        host = port[1] if port[2] == "" or port[2].lstrip("0") == default else host
+    host = "".join(c.lower() if c.isascii() else c for c in host)
+    path, question, query = rest.partition("?")
+    return user + at + host + path.removesuffix("/") + question + query
 
 
 def ngrams(text: str, length: int) -> set[tuple[str, ...]]:
