@@ -77,8 +77,8 @@ def split(offsets, data, tables, bounds, starts, lengths):
     room for (bytes + n) // 2 + 1, which no texts exceed.
     """
     size = _PIECE
-    hashes = np.empty(size, dtype=np.uint64)
-    spans = np.empty((size, 2), dtype=np.int64)
+    hashes = np.empty(size // 2 + 1, dtype=np.uint64)
+    spans = np.empty((size // 2 + 1, 2), dtype=np.int64)
     count = 0
     for row in range(len(offsets) - 1):
         bounds[row] = count
@@ -94,9 +94,10 @@ def split(offsets, data, tables, bounds, starts, lengths):
                 following = spans[found, 0]
             if following == at:
                 size *= 2
-                hashes = np.empty(size, dtype=np.uint64)
-                spans = np.empty((size, 2), dtype=np.int64)
+                hashes = np.empty(size // 2 + 1, dtype=np.uint64)
+                spans = np.empty((size // 2 + 1, 2), dtype=np.int64)
                 continue
+            size = _PIECE
             for i in range(found):
                 first, last = spans[i, 0], spans[i, 1]
                 while last - first > LONGEST:
