@@ -84,8 +84,8 @@ def survey_sets(table: pa.Table, mine: pa.Table | None, rules: Rules) -> Iterato
 
     Gives `part, component, group, document`; the place in keep order, `rank` (largest first), `upper, lower` (the
     digest as two numbers; all three 0 where ids alone decide), `id`; `old` and `corpus` (null here) and `size`
-    (1 here) as `old_sets` says; `grams_count` and `grams`: the set of the one document of each group that
-    gave it its name, and its size. Without `grams` where no sets are compared.
+    (1 here) as `old_sets` says; `grams`: the set of the one document of each group that gave
+    it its name, as the bytes of uint64, and `grams_count`, its size. Without `grams` where no sets are compared.
     Memory: 8 bytes an n-gram, about 1.3 times the text, for pieces of 16 MiB of text.
     """
     decisive = _decisive(table, mine, rules, old=False)
@@ -180,14 +180,14 @@ def _pieces(
     while start < len(rows) or start == 0:
         before = total[start - 1] if start else 0
         end = max(start + 1, int(np.searchsorted(total, before + PIECE_BYTES, side="right")))
-        sets = _sets(texts, rows[start:end], wanted[start:end], rules)
+        offsets, sets = _sets(texts, rows[start:end], wanted[start:end], rules)
         piece = decisive.slice(start, end - start)
-        piece = piece.append_column("grams_count", pc.list_value_length(sets).cast(pa.int32()))
-        yield piece.append_column("grams", sets)
+        piece = piece.append_column("grams_count", pa.array(np.diff(offsets).astype(np.int32)))
+        yield piece.append_column("grams", _packed(offsets, sets))
         start = end
 
 
-def _sets(texts: arrow.Strings, rows: np.ndarray, wanted: np.ndarray, rules: Rules) -> pa.Array:
+def _sets(texts: arrow.Strings, rows: np.ndarray, wanted: np.ndarray, rules: Rules) -> tuple[np.ndarray, np.ndarray]:
     offsets = np.zeros(len(rows) + 1, dtype=np.int64)
     unit = UNITS[rules.unit]
     given = (texts.offsets, texts.data, rows, wanted, words.tables(), unit, rules.ngram)
@@ -196,6 +196,18 @@ def _sets(texts: arrow.Strings, rows: np.ndarray, wanted: np.ndarray, rules: Rul
         ngram_sets.document_sketches(*given, minhash.permutations(rules.bins, rules.seed), offsets, sets)
     else:
         lengths = (texts.offsets[rows + 1] - texts.offsets[rows])[wanted]
-        sets = np.empty(int(words.most_tokens(unit, lengths).sum()), dtype=np.uint64)
+        sets = np.empty(words.most_tokens(unit, int(lengths.sum()) + len(lengths)), dtype=np.uint64)
         ngram_sets.document_sets(*given, offsets, sets)
-    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(sets[: offsets[-1]]))
+    return offsets, sets[: offsets[-1]]
+
+
+def _packed(offsets: np.ndarray, sets: np.ndarray) -> pa.Array:
+    """Sets as bytes, which Parquet stores in half the time that it takes for lists."""
+    return arrow.string_array(offsets * 8, sets.view(np.uint8)).view(pa.large_binary())
+
+
+def unpacked(grams: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """The column `grams`: set i is sets[offsets[i]:offsets[i + 1]]; int64 and uint64."""
+    offsets, data = arrow.strings(grams)
+    sets = data[offsets[0] : offsets[-1]].view(np.uint64)
+    return (offsets - offsets[0]) // 8, sets

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.algorithms.dedup import ROW_BITS
-from curate.algorithms.dedup_sets import Rules
+from curate.algorithms.dedup_sets import Rules, unpacked
 from curate.kernels import arrow, jaccard, ngram_sets, set_index
 
 ROWS = pa.schema(
@@ -206,9 +206,7 @@ def _streamed(
         if start < end:
             given = np.full(table.num_rows, -1, dtype=np.int64)
             given[rows[start:end] - before] = values[start:end]
-            lists = arrow.combined(table["grams"])
-            offsets = arrow.numbers(lists.offsets)
-            yield given, offsets - offsets[0], arrow.numbers(lists.flatten())
+            yield given, *unpacked(table["grams"])
         before += table.num_rows
 
 

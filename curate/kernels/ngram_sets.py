@@ -18,49 +18,55 @@ _32 = np.uint64(32)
 
 
 @njit(nogil=True, cache=True)
-def _insert_sorted(values, start, end):
-    for i in range(start + 1, end):
-        value = values[i]
-        j = i
-        while j > start and values[j - 1] > value:
-            values[j] = values[j - 1]
-            j -= 1
-        values[j] = value
-
-
-@njit(nogil=True, cache=True)
 def sorted_set(hashes, count, ends, out):
     """The distinct ones of the first `count` hashes, ascending; gives how many.
 
-    Hashes are spread evenly, so they are dealt into as many buckets by their highest bits, and each
-    bucket is sorted. ends: int32, room for count + 1. out: uint64, room for count.
+    Hashes are spread evenly, so they are dealt into as many buckets by their highest bits; then few are out of
+    place, and by little. ends: int32, room for count + 1. out: uint64, room for count.
     """
     scale = np.uint64(count)
     ends[: count + 1] = 0
     for i in range(count):
         ends[((hashes[i] >> _32) * scale) >> _32] += 1
     total = 0
+    largest = 0
     for i in range(count):
         size = ends[i]
         ends[i] = total
         total += size
+        largest = max(largest, size)
     for i in range(count):
         bucket = ((hashes[i] >> _32) * scale) >> _32
         out[ends[bucket]] = hashes[i]
         ends[bucket] += 1
+    if largest > _SMALL_BUCKET:
+        _sort_large(out, count, ends)
+    _insert_sorted(out, count)
+    kept = 0
+    for i in range(count):
+        out[kept] = out[i]
+        kept += i + 1 == count or out[i] != out[i + 1]
+    return kept
+
+
+@njit(nogil=True, cache=True)
+def _sort_large(values, count, ends):
     start = 0
     for i in range(count):
         if ends[i] - start > _SMALL_BUCKET:
-            out[start : ends[i]].sort()
-        else:
-            _insert_sorted(out, start, ends[i])
+            values[start : ends[i]].sort()
         start = ends[i]
-    kept = 0
-    for i in range(count):
-        if kept == 0 or out[i] != out[kept - 1]:
-            out[kept] = out[i]
-            kept += 1
-    return kept
+
+
+@njit(nogil=True, cache=True)
+def _insert_sorted(values, count):
+    for i in range(1, count):
+        value = values[i]
+        j = i
+        while j > 0 and values[j - 1] > value:
+            values[j] = values[j - 1]
+            j -= 1
+        values[j] = value
 
 
 @njit(nogil=True, cache=True)

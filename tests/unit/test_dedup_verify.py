@@ -186,7 +186,7 @@ def sketch_of(texts: pa.Table, rules: Rules):
     """A sketch as a set of (bin, value), by text."""
     held = dedup_sets.survey_sets(texts, grouped([(texts, False)], lambda group: 7)[0], rules)
     rows = pa.concat_tables(held)
-    sets = [frozenset(one) for one in rows["grams"].to_pylist()]
+    sets = [frozenset(np.frombuffer(one, np.uint64).tolist()) for one in rows["grams"].to_pylist()]
     by_group = dict(zip(rows["group"].to_pylist(), sets, strict=True))
     for one, group, document in zip(sets, rows["group"].to_pylist(), rows["document"].to_pylist(), strict=True):
         if group == document:
