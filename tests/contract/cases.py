@@ -25,6 +25,7 @@ CASES = {
     "ingest": Case({"sources": [RAW], "column": ["number=number:int64"]}, {"to": MADE, "shard_bytes": "30k"}),
     "dedup": Case({"threshold": 0.6, "ngram": 3}),
     "dedup-substrings": Case({"length": 12, "scope_bytes": 60_000}, {"to": MADE, "shard_bytes": "30k"}),
+    "dedup-lines": Case({"min_bytes": 8}, {"to": MADE, "shard_bytes": "30k"}, before=("dsir",)),
     "embed": Case({"dimensions": 16, "sample": 150}),
     "cluster": Case({"clusters": 5}, before=("embed",)),
     "fasttext": Case({"positive": [GOOD], "sample": 100, "epochs": 2}),
