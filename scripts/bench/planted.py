@@ -32,6 +32,7 @@ from curate.algorithms import dedup_bands
 from curate.kernels import arrow
 from curate.kernels.hashing import mix64
 from curate.stages.dedup import DedupConfig, cut
+from curate.storage.corpus import Corpus
 
 SIZES = (2, 3, 2, 2, 5, 2, 2, 10, 2, 50)
 LEVELS = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0)
@@ -234,14 +235,14 @@ def table(numbers: np.ndarray, found: Plan, vocabulary: Words, seed: int) -> pa.
     alone = found.cluster < 0
     return pa.table(
         {
-            "id": _ids(numbers),
+            "id": ids(numbers),
             "text": arrow.string_array(offsets, data[: offsets[-1]]),
             "source": pc.binary_join_element_wise("source", _strings(chosen % np.uint64(SOURCES)), "-"),
             "date": pa.array(((chosen >> np.uint64(8)) % np.uint64(DAYS) + np.uint64(14_610)).astype(np.int32)).cast(
                 pa.date32()
             ),
             "cluster": pa.array(found.cluster, mask=alone),
-            "base": pc.if_else(pa.array(alone), pa.scalar(None, pa.string()), _ids(found.base)),
+            "base": pc.if_else(pa.array(alone), pa.scalar(None, pa.string()), ids(found.base)),
             "similarity": pa.array(similarities, mask=alone),
         }
     )
@@ -251,7 +252,8 @@ def _strings(numbers: np.ndarray) -> pa.Array:
     return pc.cast(pa.array(numbers), pa.string())
 
 
-def _ids(numbers: np.ndarray) -> pa.Array:
+def ids(numbers: np.ndarray) -> pa.Array:
+    """Names that sort as the numbers do."""
     return pc.utf8_lpad(_strings(numbers), 9, "0")
 
 
@@ -295,10 +297,14 @@ def pairs_found(there: pa.Table, config: DedupConfig, verified: bool) -> list[Le
     ]
 
 
+def options(corpus: Path) -> DedupConfig:
+    """What the layer was made with."""
+    return DedupConfig(**Corpus(corpus).must("dedup").options["options"])
+
+
 def compare(corpus: Path) -> Found:
     """What the layer `dedup` of a planted corpus found of what was planted."""
-    opened = curate.open(corpus)
-    config = DedupConfig(**opened.corpus.must("dedup").options["options"])
+    opened, config = curate.open(corpus), options(corpus)
     verified = config.verify == "jaccard"
     clustered = opened.table(["cluster", "similarity", *truth.COLUMNS], where="cluster >= 0").combine_chunks()
     others = sum(batch.num_rows for batch in opened.scan(["id"], where="cluster IS NULL AND NOT dedup_keep"))
