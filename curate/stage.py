@@ -260,7 +260,8 @@ class Stage:
     report(model, summary, config) -> lines that the command prints at its end; made in a worker, and either
     table may be None.
     alarm(summary, config): raises DataError when the result should not be accepted as it is; asked right before
-    the commit, of options of the type `Alarm`. Finished work stays, so a run with another limit commits at once.
+    the commit, of options of the type `Alarm`, which no other function sees but at their defaults. Finished work stays,
+    so a run with another limit commits at once; a layer that stands is asked again, and stays whatever comes of it.
     carries: whether layers of the input may come along into a new corpus; not where the text they say it of changes.
     memory(load, config) -> bytes that a task allocates at most beyond what an idle worker holds, what the runtime
     reads and routes for it included, and the shards of a new corpus that are being written excepted. None is

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from curate.cli.explain import show_pairs
 from curate.cli.printing import duration, emit_json, number, removed_text, size, table
 from curate.errors import DataError, UsageError
 
@@ -77,6 +78,7 @@ def show(
     seed: Annotated[int | None, typer.Option(help="Choose them at random by this seed, not from the start.")] = None,
     rejects: Annotated[bool, typer.Option("--rejects", help="What could not be used instead, and why.")] = False,
     spans: Annotated[bool, typer.Option("--spans", help="What was taken out of the texts instead.")] = False,
+    pairs: Annotated[bool, typer.Option("--pairs", help="What was removed and what it duplicates instead.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Documents with everything that is known of them."""
@@ -87,6 +89,9 @@ def show(
         return
     if spans:
         _show_spans(corpus, count, json)
+        return
+    if pairs:
+        show_pairs(corpus, count, json)
         return
 
     from curate.runtime.opened import Opened

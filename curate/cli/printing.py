@@ -107,5 +107,9 @@ def removed_text(ledger: dict[str, Any]) -> str:
         parts.append(f"quarantined {number(ledger['quarantined'])}")
     if ledger["repeats"]:
         parts.append(f"repeated {number(ledger['repeats'])}")
-    parts += [f"{name} {number(count)}" for name, count in ledger["counts"].items() if name.endswith("_keep false")]
+    parts += [
+        f"{name} {number(count)}"
+        for name, count in ledger["counts"].items()
+        if name.endswith(("_keep false", "_capped true"))
+    ]
     return ", ".join(parts) or "none"

@@ -21,7 +21,7 @@ def digest(value: Any) -> str:
 
 
 def resolved_options(config: StageConfig) -> dict[str, Any]:
-    """The options as they count: files by their names and bytes, sources not at all (the listing counts), nor alarms."""
+    """The options as they count: files by names and bytes, sources not at all (the listing counts), nor alarms."""
     options = config.model_dump(mode="json")
     for name in [*marked(type(config), PathMarker), *marked(type(config), AlarmMarker)]:
         options.pop(name)

@@ -62,9 +62,15 @@ def write_layer_shard(
 
 
 def _refusals(table: pa.Table) -> dict[str, int]:
-    """How many documents each `..._keep` column speaks against."""
-    names = [field.name for field in table.schema if field.name.endswith("_keep") and pa.types.is_boolean(field.type)]
-    return {f"{name} false": len(table) - table[name].null_count - (pc.sum(table[name]).as_py() or 0) for name in names}
+    """How many documents each `..._keep` column speaks against, and each `..._capped` column marks."""
+    found = {}
+    for name in (field.name for field in table.schema if pa.types.is_boolean(field.type)):
+        true = pc.sum(table[name]).as_py() or 0
+        if name.endswith("_keep"):
+            found[f"{name} false"] = len(table) - table[name].null_count - true
+        elif name.endswith("_capped"):
+            found[f"{name} true"] = true
+    return found
 
 
 def _checked(plan: Plan, name: str, table: pa.Table, schema: pa.Schema, rows: int) -> pa.Table:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 from curate.storage import files
 from curate.storage import shard as shards
 from curate.storage.corpus import DOCUMENTS, Corpus, Generation, generations
@@ -109,6 +111,22 @@ def rejects(corpus: Corpus, count: int) -> list[dict[str, Any]]:
 def spans(corpus: Corpus, count: int) -> list[dict[str, Any]]:
     """The first stretches of text that were taken out of the documents, as rows of `storage.schema.SPANS`."""
     return _first_rows(corpus.current(DOCUMENTS).folder / "spans", count)
+
+
+def pairs(corpus: Corpus, count: int) -> list[dict[str, Any]]:
+    """The first pairs that each layer's summary names, with the layer's name."""
+    found = []
+    for layer in corpus.layers():
+        path = corpus.current(layer).summary
+        if not path.exists() or not {"id", "of", "kind"} <= set(shards.read_schema(path).names):
+            continue
+        rows: list[dict[str, Any]] = []
+        for table in shards.groups(path):
+            rows += table.filter(pc.is_valid(table["id"])).slice(0, count - len(rows)).to_pylist()
+            if len(rows) >= count:
+                break
+        found += [{"layer": layer, **row} for row in rows]
+    return found
 
 
 def _record(generation: Generation) -> tuple[float, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +162,16 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     return table if columns is None else table.select(list(columns))
 
 
+def groups(path: Path) -> Iterator[pa.Table]:
+    """A shard's tables, a row group at a time."""
+    try:
+        with pq.ParquetFile(path, memory_map=True) as file:
+            for i in range(file.num_row_groups):
+                yield file.read_row_group(i, use_threads=False).replace_schema_metadata(None)
+    except (pa.ArrowInvalid, OSError) as problem:
+        raise _unreadable(path, problem) from None
+
+
 def read_rows(path: Path, columns: Sequence[str], rows: np.ndarray) -> pa.Table:
     """Some rows of a shard, of ascending numbers, reading only the row groups that hold any."""
     try:
@@ -177,3 +187,29 @@ def read_rows(path: Path, columns: Sequence[str], rows: np.ndarray) -> pa.Table:
     except (pa.ArrowInvalid, OSError) as problem:
         raise _unreadable(path, problem) from None
     return pa.concat_tables(found)
+
+
+def find(path: Path, column: str, value: str) -> np.ndarray:
+    """The rows of a shard in which a column of strings has a value: int64, ascending.
+
+    Reads that column alone, and no row group whose least and greatest value leave it out.
+    """
+    found, before = [np.empty(0, dtype=np.int64)], 0
+    try:
+        with pq.ParquetFile(path, memory_map=True) as file:
+            number = [file.schema.column(i).path for i in range(len(file.schema))].index(column)
+            for i in range(file.num_row_groups):
+                group = file.metadata.row_group(i)
+                if _may_hold(group.column(number).statistics, value):
+                    values = file.read_row_group(i, columns=[column], use_threads=False)[column]
+                    found.append(np.flatnonzero(pc.fill_null(pc.equal(values, value), False).to_numpy()) + before)
+                before += group.num_rows
+    except (pa.ArrowInvalid, OSError) as problem:
+        raise _unreadable(path, problem) from None
+    return np.concatenate(found)
+
+
+def _may_hold(statistics: pq.Statistics | None, value: str) -> bool:
+    if statistics is None or not statistics.has_min_max:
+        return True
+    return statistics.min <= value <= statistics.max

@@ -84,3 +84,25 @@ def test_a_damaged_footer_is_told(tmp_path):
     (tmp_path / "x").write_bytes(whole.replace(b'{"ledger": {"quarantined": 0}}', b'{"ledger": {"quarantined": 7}}'))
     with pytest.raises(DataError, match="footer is damaged"):
         shard.read_footer(tmp_path / "x")
+
+
+def test_a_value_is_found_where_it_is(tmp_path):
+    path = tmp_path / "x.parquet"
+    ids = [f"é{i:04}" for i in range(1000)]
+    table = pa.table(
+        {
+            "pair": pa.array([{"a": 1, "b": 2}] * 1000),
+            "id": ids,
+            "of": pa.array([None] * 990 + ["é0001", None] * 5),
+            "text": pa.array(["x" * 50_000] * 1000, pa.large_string()),
+        }
+    )
+    shard.write(path, table, {})
+    assert pq.ParquetFile(path).num_row_groups > 3
+    for row in (0, 567, 999):
+        assert shard.find(path, "id", ids[row]).tolist() == [row]
+    assert shard.find(path, "of", "é0001").tolist() == [990, 992, 994, 996, 998]
+    for absent in ("", "e0001", "é05", "é9999", "zz"):
+        assert shard.find(path, "id", absent).tolist() == []
+    with pytest.raises(DataError, match="the shard is missing"):
+        shard.find(tmp_path / "y.parquet", "id", "é0001")
