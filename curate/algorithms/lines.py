@@ -16,7 +16,7 @@ import pyarrow as pa
 from curate.algorithms.documents import is_blank
 from curate.algorithms.normalise import digests, text_bytes
 from curate.algorithms.scope import salts
-from curate.kernels import arrow
+from curate.kernels import arrow, unicode
 from curate.kernels import lines as kernels
 
 ALL_REMOVED = "all {}s duplicated"
@@ -56,9 +56,9 @@ def _units(table: pa.Table, looking: Looking) -> tuple[kernels.Units, np.ndarray
     found = kernels.room(int(texts.offsets[-1] - texts.offsets[0]) // looking.least)
     scratch = np.empty(kernels.SCRATCH_BYTES, dtype=np.uint8)
     scopes = salts(table, looking.scope)
-    tables = kernels.tables()
+    tables = (unicode.flags(), kernels.forms())
     options = (looking.paragraphs, looking.normalised, looking.least)
-    count = kernels.find_units(texts.offsets, texts.data, scopes, *options, tables, scratch, found)
+    count = kernels.find_units(texts.offsets, texts.data, scopes, *options, *tables, scratch, found)
     units = kernels.Units._make(array[:count] for array in found)
     return units, first_equal(units.key, units.check)
 

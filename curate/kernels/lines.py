@@ -18,7 +18,7 @@ from curate.kernels import unicode
 from curate.kernels.bits import eight, put_eight, trailing_zeros
 from curate.kernels.hashing import mix64, murmur128
 from curate.kernels.scan import copy, find_byte
-from curate.kernels.unicode import CONTROL, DIGIT, PUNCTUATION, SPACE, Table, decode, encode, flag, lowered
+from curate.kernels.unicode import CONTROL, DIGIT, PUNCTUATION, SPACE, Table, decode, encode, flag
 from curate.kernels.words import load
 
 NONE = np.int64(-1)
@@ -27,7 +27,9 @@ CHUNK = 1 << 14
 SCRATCH_BYTES = CHUNK + 16
 
 _NEWLINE = np.uint8(10)
-_ZERO = np.uint8(48)
+_DIGIT_ZERO = np.uint8(48)
+DROPPED = np.int32(1 << 30)
+ZERO = np.int32(1 << 29)
 _DROPPED = PUNCTUATION | SPACE | CONTROL
 _BEYOND_ASCII = np.uint8(128)
 _CHUNK = np.uint64(CHUNK)
@@ -43,20 +45,15 @@ _0 = np.uint64(0)
 _1 = np.uint64(1)
 _2 = np.uint64(2)
 _3 = np.uint64(3)
+_4 = np.uint64(4)
 _7 = np.uint64(7)
 _8 = np.uint64(8)
 _15 = np.uint64(15)
 _16 = np.uint64(16)
+_24 = np.uint64(24)
 _32 = np.uint64(32)
 _56 = np.uint64(56)
 _255 = np.uint64(255)
-
-
-class Tables(NamedTuple):
-    """What the loops look up: `unicode.flags()` and `unicode.lower()`."""
-
-    flags: Table
-    lower: Table
 
 
 class Units(NamedTuple):
@@ -83,9 +80,15 @@ def room(count: int) -> Units:
 
 
 @functools.cache
-def tables() -> Tables:
-    """The argument `tables` of the kernels."""
-    return Tables(unicode.flags(), unicode.lower())
+def forms() -> Table:
+    """What to add to a code point to have its normalised form (int32 leaves): DROPPED for none, ZERO for "0"."""
+    flags, lower = unicode.flags(), unicode.lower()
+    kinds, pages = np.unique(flags.pages.astype(np.int64) << 16 | lower.pages, return_inverse=True)
+    flag_leaves = flags.leaves.reshape(-1, 256)[kinds >> 16]
+    leaves = lower.leaves.reshape(-1, 256)[kinds & 0xFFFF].copy()
+    leaves[flag_leaves & DIGIT != 0] = ZERO
+    leaves[flag_leaves & _DROPPED != 0] = DROPPED
+    return Table(pages.reshape(-1).astype(np.uint16), leaves.reshape(-1))
 
 
 @njit(nogil=True, cache=True)
@@ -145,7 +148,7 @@ def _eight_before(data, at, stop):
 
 
 @njit(nogil=True, cache=True)
-def _normalise(data, start, end, tables, salt, scratch):
+def _normalise(data, start, end, forms, salt, scratch):
     """Write the normalised form to the scratch: (bytes there, bytes of the text's letters).
 
     Each CHUNK bytes of it are replaced by their hash, which the next ones then follow.
@@ -165,55 +168,72 @@ def _normalise(data, start, end, tables, salt, scratch):
             letters += count
             at += plain
         while at < stop and data[at] >= _BEYOND_ASCII and to < _CHUNK:
-            to, letters, at = _letter(data, at, tables, scratch, to, letters)
+            before = to
+            to, length = _letter(_eight_before(data, at, stop), forms, scratch, to)
+            letters += length if to > before else _0
+            at += length
         if to >= _CHUNK:
             to = _chained(scratch, to, salt)
     return np.int64(to), np.int64(letters)
 
 
 @njit(nogil=True, cache=True)
-def _letter(data, at, tables, scratch, to, letters):
-    """One character beyond ASCII: where scratch, letters and text have come to."""
-    code_point, length = decode(data, at)
-    kind = flag(tables.flags.pages, tables.flags.leaves, code_point)
-    after = at + np.uint64(length)
-    if kind & _DROPPED:
-        return to, letters, after
-    if kind & DIGIT:
-        scratch[to] = _ZERO
-        return to + _1, letters + np.uint64(length), after
-    written = encode(lowered(tables.lower.pages, tables.lower.leaves, code_point), scratch, np.int64(to))
-    return to + np.uint64(written), letters + np.uint64(length), after
+def _letter(block, forms, scratch, to):
+    """Write the form of the character beyond ASCII that a block begins with: (end in the scratch, bytes of it)."""
+    code_point, length = _decoded(block)
+    form = flag(forms.pages, forms.leaves, code_point)
+    if form == 0:
+        put_eight(scratch, to, block)
+        return to + length, length
+    if form == DROPPED:
+        return to, length
+    if form == ZERO:
+        scratch[to] = _DIGIT_ZERO
+        return to + _1, length
+    return to + np.uint64(encode(code_point + np.int64(form), scratch, np.int64(to))), length
 
 
 @njit(nogil=True, cache=True)
-def _is_white(data, at, end, tables):
+def _decoded(block):
+    """The code point (int64) beyond ASCII whose UTF-8 a block begins with, and its length in bytes."""
+    first = np.int64(block & _255)
+    second = np.int64(block >> _8) & 0x3F
+    if first < 0xE0:
+        return (first & 0x1F) << 6 | second, _2
+    third = np.int64(block >> _16) & 0x3F
+    if first < 0xF0:
+        return (first & 0x0F) << 12 | second << 6 | third, _3
+    return (first & 0x07) << 18 | second << 12 | third << 6 | np.int64(block >> _24) & 0x3F, _4
+
+
+@njit(nogil=True, cache=True)
+def _is_white(data, at, end, flags):
     """Whether data[at:end] is nothing but white space."""
     while at < end:
         code_point, length = decode(data, at)
-        if not flag(tables.flags.pages, tables.flags.leaves, code_point) & SPACE:
+        if not flag(flags.pages, flags.leaves, code_point) & SPACE:
             return False
         at += length
     return True
 
 
 @njit(nogil=True, cache=True)
-def _paragraph_end(data, line_end, end, tables):
+def _paragraph_end(data, line_end, end, flags):
     """The end of the paragraph whose first line ends at `line_end`."""
     while line_end < end:
         following = find_byte(data, line_end + 1, end, _NEWLINE)
-        if _is_white(data, line_end + 1, following, tables):
+        if _is_white(data, line_end + 1, following, flags):
             break
         line_end = following
     return line_end
 
 
 @njit(nogil=True, cache=True)
-def find_units(offsets, data, salts, paragraphs, normalised, least, tables, scratch, out):
+def find_units(offsets, data, salts, paragraphs, normalised, least, flags, forms, scratch, out):
     """Find the units of at least `least` bytes of letters, and hash them as they are or normalised; gives how many.
 
     offsets, data: `arrow.Strings` of n texts. salts: uint64 (n,), hashes of texts with another salt differ.
-    scratch: uint8, SCRATCH_BYTES. out: Units with room for (bytes of all texts) // least.
+    flags, forms: `unicode.flags()`, `forms()`. scratch: uint8, SCRATCH_BYTES. out: Units with room for (bytes of all texts) // least.
     """
     count = 0
     base = offsets[0]
@@ -224,14 +244,16 @@ def find_units(offsets, data, salts, paragraphs, normalised, least, tables, scra
         while start <= stop:
             end = find_byte(data, start, stop, _NEWLINE)
             if paragraphs:
-                if _is_white(data, start, end, tables):
+                if _is_white(data, start, end, flags):
                     start = end + 1
                     continue
-                end = _paragraph_end(data, end, stop, tables)
+                end = _paragraph_end(data, end, stop, flags)
             if open_unit >= 0:
                 out.after[open_unit] = start - base
                 open_unit = -1
-            size, letters = _normalise(data, start, end, tables, salts[row], scratch)
+            size, letters = 0, 0
+            if end - start >= least:
+                size, letters = _normalise(data, start, end, forms, salts[row], scratch)
             if letters >= least:
                 if normalised:
                     low, high = murmur128(scratch, 0, size, salts[row])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.kernels import arrow, lines
+from curate.kernels import arrow, lines, unicode
 from tests.naive import lines as naive
 
 LINES = st.sampled_from(
@@ -47,7 +47,8 @@ def found(texts, paragraphs=False, normalised=True, least=1, salts=None):
     scratch = np.empty(lines.SCRATCH_BYTES, np.uint8)
     out = lines.room(int(strings.offsets[-1] - strings.offsets[0]) // least)
     offsets, data = frozen(strings.offsets), frozen(strings.data)
-    count = lines.find_units(offsets, data, frozen(salts), paragraphs, normalised, least, lines.tables(), scratch, out)
+    options = (paragraphs, normalised, least, unicode.flags(), lines.forms())
+    count = lines.find_units(offsets, data, frozen(salts), *options, scratch, out)
     return lines.Units._make(array[:count] for array in out)
 
 
