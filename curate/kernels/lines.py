@@ -233,7 +233,8 @@ def find_units(offsets, data, salts, paragraphs, normalised, least, flags, forms
     """Find the units of at least `least` bytes of letters, and hash them as they are or normalised; gives how many.
 
     offsets, data: `arrow.Strings` of n texts. salts: uint64 (n,), hashes of texts with another salt differ.
-    flags, forms: `unicode.flags()`, `forms()`. scratch: uint8, SCRATCH_BYTES. out: Units with room for (bytes of all texts) // least.
+    flags, forms: `unicode.flags()`, `forms()`. scratch: uint8, SCRATCH_BYTES.
+    out: Units with room for (bytes of all texts) // least.
     """
     count = 0
     base = offsets[0]
