@@ -14,7 +14,7 @@ import pytest
 from curate.errors import DataError, UsageError
 from curate.runtime.opened import Opened
 from curate.runtime.inputs import layer_schema
-from curate.stage import Stage
+from curate.stage import AlarmMarker, Stage, marked
 from curate.stages import ALL, stages
 from curate.storage.corpus import DOCUMENTS, Corpus
 from tests import running
@@ -48,6 +48,15 @@ def test_every_option_is_described_and_bounded(verb):
         assert info.description and info.description.endswith("."), f"{where}: no full sentence describes it"
         if info.annotation in (int, float):
             assert info.metadata, f"{where}: a number without bounds"
+
+
+@every_stage
+def test_an_alarm_has_options_with_defaults(verb):
+    """An option that no function but the alarm sees must have an alarm, and a default that the others get."""
+    model = declared(verb).config
+    names = list(marked(model, AlarmMarker))
+    assert bool(names) == (declared(verb).alarm is not None)
+    assert not any(model.model_fields[name].is_required() for name in names)
 
 
 @every_stage

@@ -1,9 +1,11 @@
+from typing import Annotated
+
 import pytest
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from curate.errors import UsageError
-from curate.runtime.fingerprint import digest, file_digest, resolved_options
-from curate.stage import InputFile, InputPath, ModelPath, StageConfig
+from curate.runtime.fingerprint import absolute_options, digest, file_digest, resolved_options, without_alarms
+from curate.stage import Alarm, InputFile, InputPath, ModelPath, Share, StageConfig
 
 
 class Config(StageConfig):
@@ -14,6 +16,7 @@ class Config(StageConfig):
     model: ModelPath = Field("builtin", description="A keyword, an id or a path.")
     other: InputFile | None = Field(None, description="A file.")
     number: int = Field(1, description="A number.")
+    most: Annotated[Share, Alarm] = Field(0.5, ge=0, le=1, description="An alarm.")
 
 
 def test_digests_are_of_values_and_not_of_their_order():
@@ -35,6 +38,16 @@ def options(**given):
 def test_paths_do_not_count_but_options_do():
     assert options(sources=["a"]) == options(sources=["b"])
     assert options(number=2) != options()
+
+
+def test_an_alarm_counts_not_and_only_a_worker_sees_it():
+    config = Config(most="90%", number=2)
+    assert "most" not in resolved_options(config)
+    assert absolute_options(config, resolved_options(config))["most"] == 0.9
+    assert without_alarms(config) == Config(number=2)
+    assert options(most=0) == options(most=1)
+    with pytest.raises(ValidationError):
+        Config(most="101%")
 
 
 def test_files_count_by_name_and_bytes(tmp_path):
