@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from curate.kernels import arrow, words
 
-SCHEMES = {"datasketch": "affine32", "datasketch-1": "legacy"}
+SCHEMES: dict[str, Literal["affine32", "legacy"]] = {"datasketch": "affine32", "datasketch-1": "legacy"}
 """The signatures of datasketch 2, and those of all versions before it."""
 
 _AT_ONCE = 1 << 14

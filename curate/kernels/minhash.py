@@ -32,26 +32,27 @@ _29 = np.uint64(29)
 _31 = np.uint64(31)
 _32 = np.uint64(32)
 _33 = np.uint64(33)
-_FEW = 64
+_FEW = 48
 
 
 class Permutations(NamedTuple):
-    """seed: uint64. multipliers (odd) and offsets: uint32, shape (bins,), one permutation of uint32 a bin."""
+    """seed: uint64. multipliers (odd) and offsets: uint32, shape (bins,), one permutation of uint32 a bin.
+    padded: both as rows, with zeros up to a multiple of 64, so that a loop over them has no remainder."""
 
     seed: np.uint64
     multipliers: np.ndarray
     offsets: np.ndarray
+    padded: np.ndarray
 
 
 def permutations(bins: int, seed: int) -> Permutations:
     """The permutations of a seed."""
     drawn = np.empty(bins, dtype=np.uint64)
     _draw(np.uint64(seed), drawn)
-    return Permutations(
-        np.uint64(mix64(np.uint64(seed))),
-        (drawn >> np.uint64(32)).astype(np.uint32) | np.uint32(1),
-        drawn.astype(np.uint32),
-    )
+    padded = np.zeros((2, -(-bins // 64) * 64), dtype=np.uint32)
+    padded[0, :bins] = (drawn >> np.uint64(32)).astype(np.uint32) | np.uint32(1)
+    padded[1, :bins] = drawn.astype(np.uint32)
+    return Permutations(np.uint64(mix64(np.uint64(seed))), padded[0, :bins], padded[1, :bins], padded)
 
 
 @njit(nogil=True, cache=True)
@@ -76,34 +77,40 @@ def sketch(hashes, count, permutations, scratch, out):
     if empty and count:
         for i in range(count):
             scratch[i] = np.uint32(((hashes[i] ^ permutations.seed) * _MIX) >> _32)
-        if count < _FEW:
+        if empty < _FEW:
             _fill_few(scratch, count, permutations.multipliers, permutations.offsets, out)
         else:
-            _fill_many(scratch, count, permutations.multipliers, permutations.offsets, out)
+            _fill_many(scratch, count, permutations.padded[0], permutations.padded[1], out)
 
 
 @njit(nogil=True, cache=True)
 def _fill_few(mixed, count, multipliers, offsets, out):
-    """Permute all bins at once: the loop over bins is the one that the compiler vectorises."""
-    least = np.full(len(out), EMPTY, dtype=np.uint32)
-    for i in range(count):
-        value = mixed[i]
-        for j in range(len(out)):
-            least[j] = min(least[j], np.uint32((value ^ offsets[j]) * multipliers[j]))
-    for j in range(len(out)):
-        if out[j] == EMPTY:
-            out[j] = least[j]
-
-
-@njit(nogil=True, cache=True)
-def _fill_many(mixed, count, multipliers, offsets, out):
-    """The same for longer documents, whose empty bins are few."""
+    """One empty bin after another: the loop over values is the one that the compiler vectorises."""
     for j in range(len(out)):
         if out[j] == EMPTY:
             least = EMPTY
             for i in range(count):
                 least = min(least, np.uint32((mixed[i] ^ offsets[j]) * multipliers[j]))
             out[j] = least
+
+
+@njit(nogil=True, cache=True)
+def _fill_many(mixed, count, multipliers, offsets, out):
+    """The same for shorter documents: all bins, empty or not, for four values at once, the loop over bins within."""
+    least = np.full(len(multipliers), EMPTY)
+    whole = count & ~3
+    for i in range(0, whole, 4):
+        a, b, c, d = mixed[i], mixed[i + 1], mixed[i + 2], mixed[i + 3]
+        for j in range(len(least)):
+            m, o = multipliers[j], offsets[j]
+            one = min(np.uint32((a ^ o) * m), np.uint32((b ^ o) * m))
+            two = min(np.uint32((c ^ o) * m), np.uint32((d ^ o) * m))
+            least[j] = min(least[j], min(one, two))
+    for i in range(whole, count):
+        for j in range(len(least)):
+            least[j] = min(least[j], np.uint32((mixed[i] ^ offsets[j]) * multipliers[j]))
+    for j in range(len(out)):
+        out[j] = least[j] if out[j] == EMPTY else out[j]
 
 
 @njit(nogil=True, cache=True)
