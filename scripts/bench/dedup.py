@@ -53,6 +53,7 @@ PEERS = {
 VERDICT = ("removed", "exact would", "without a copy kept", "copies left")
 BARS = {"datatrove": 200.0, "rensa": 4.0}
 BAR_FLOOR = 12.0
+ROW_GROUP = 500
 HERE = Path(__file__).parent
 
 
@@ -109,7 +110,8 @@ def written(documents: list[str], name: str, folder: Path) -> Slice:
     """One Parquet file of texts; a document's id is its row."""
     file = folder / f"{name}.parquet"
     ids = [str(row) for row in range(len(documents))]
-    pq.write_table(pa.table({"id": ids, "text": pa.array(documents, pa.large_string())}), file, compression="zstd")
+    table = pa.table({"id": ids, "text": pa.array(documents, pa.large_string())})
+    pq.write_table(table, file, ROW_GROUP, compression="zstd", compression_level=1)
     return Slice(name, file, sum(len(text.encode()) for text in documents), len(documents))
 
 

@@ -233,7 +233,7 @@ def write(case: Case, size: int, folder: Path) -> Path:
     if "id" not in table.column_names:
         table = table.append_column("id", planted.ids(np.arange(table.num_rows)))
     folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, folder / "source.parquet", compression="zstd", compression_level=1)
+    pq.write_table(table, folder / "source.parquet", planted.ROW_GROUP, compression="zstd", compression_level=1)
     return folder / "source.parquet"
 
 

@@ -44,6 +44,7 @@ NGRAM = 5
 VOCABULARY = 1 << 17
 DRAWS_BITS = 22
 PIECE = 1 << 16
+ROW_GROUP = 1 << 12
 SOURCES = 10
 DAYS = 3650
 SIGMAS = 4.5
@@ -262,7 +263,8 @@ def write(folder: Path, documents: int, share: float = 0.3, seed: int = 0) -> in
     folder.mkdir(parents=True)
     total = 0
     for number, piece in enumerate(tables(documents, share, seed, words())):
-        pq.write_table(piece, folder / f"{number:05}.parquet", compression="zstd", compression_level=1)
+        path = folder / f"{number:05}.parquet"
+        pq.write_table(piece, path, ROW_GROUP, compression="zstd", compression_level=1)
         total += int(pc.sum(pc.binary_length(piece["text"])).as_py())
     return total
 
