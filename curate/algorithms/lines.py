@@ -190,9 +190,10 @@ def remove(table: pa.Table, mine: pa.Table | None, looking: Looking) -> Removed:
         "bytes_removed": int((ends - starts).sum()),
         "documents_changed": len(changed),
     }
-    blank = np.zeros(table.num_rows, dtype=np.bool_)
-    blank[changed] = is_blank(table["text"].take(pa.array(changed)))
-    return Removed(table.filter(pa.array(~blank)), int(np.count_nonzero(blank)), counts, spans)
+    stays = np.ones(table.num_rows, dtype=np.bool_)
+    stays[changed] = ~is_blank(table["text"])[changed]
+    left = table if stays.all() else table.filter(pa.array(stays))
+    return Removed(left, table.num_rows - left.num_rows, counts, spans)
 
 
 def _firsts(
