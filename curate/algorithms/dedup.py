@@ -26,8 +26,6 @@ ROWS_PER_TABLE = 1 << 20
 FOREST_ROOM = 1 << 16
 FILTER_BITS = 1 << 27
 """Eight for each of the 16 M keys of a part (`dedup_bands.KEYS_PER_PART`)."""
-COLUMNS = {"similarity": ("text", "digest"), "normalised": ("text", "digest"), "text": ("digest",), "url": ("url",)}
-"""What identifies a document (its n-grams, its words in order, its text, its address), and the columns that tell."""
 UNITS = {"word": words.WORDS, "character": words.CHARACTERS}
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.algorithms.dedup import UNITS, documents_of
+from curate.algorithms.dedup_rules import Order, Rules
 from curate.errors import UsageError
 from curate.kernels import arrow, minhash, ngram_sets, words
 
@@ -18,65 +18,6 @@ LAST = np.iinfo(np.int64).min
 
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _TOP = np.uint64(1 << 63)
-
-
-class Order(NamedTuple):
-    """Which of several duplicates stays: the first in this order, equal ones by digest, then id.
-
-    column: the one whose largest values come first and nulls last, or None. sources: those that come first,
-    in this order, by the column `source`. Neither is the order of ids.
-    """
-
-    name: str
-    column: str | None = None
-    sources: tuple[str, ...] = ()
-
-
-class Rules(NamedTuple):
-    """How duplicates are told, and which of them stays.
-
-    verify: `jaccard` of n-gram sets; `containment`, the share of a document's n-grams that another with as many
-    or more has; `signature`, the share of bins in which sketches agree; `exact`, the same group alone; `none`, the
-    same component. unit, ngram: of the n-grams. bins, seed: of the sketches. most_comparisons: sets that
-    one is compared with at most; 0 is no limit.
-    """
-
-    order: Order
-    verify: str = "jaccard"
-    threshold: float = 0.8
-    unit: str = "word"
-    ngram: int = 5
-    bins: int = 128
-    seed: int = 0
-    most_comparisons: int = 0
-
-    @property
-    def sets(self) -> bool:
-        """Whether sets are compared at all."""
-        return self.verify in ("jaccard", "containment", "signature")
-
-
-def order(keep: str) -> Order:
-    """Parse `longest`, `first`, `newest`, `best:COLUMN` or `source-priority:a,b,c`. Raises ValueError."""
-    columns = {"longest": "bytes", "first": None, "newest": "date"}
-    if keep in columns:
-        return Order(keep, columns[keep])
-    kind, _, given = keep.partition(":")
-    if kind == "best" and given:
-        return Order(keep, given)
-    sources = tuple(name.strip() for name in given.split(","))
-    if kind == "source-priority" and all(sources) and len(set(sources)) == len(sources):
-        return Order(keep, None, sources)
-    raise ValueError(
-        f"'{keep}' is not longest, first, newest, best:COLUMN or source-priority:a,b,c (each source named once)"
-    )
-
-
-def needs(rules: Rules) -> tuple[str, ...]:
-    """The columns that `survey_sets` reads."""
-    column = "source" if rules.order.sources else rules.order.column
-    names = ("id", "digest", *([column] if column else []), *(["text"] if rules.sets else []))
-    return tuple(dict.fromkeys(names))
 
 
 def survey_sets(table: pa.Table, mine: pa.Table | None, rules: Rules) -> Iterator[pa.Table]:

@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.algorithms.dedup import ROW_BITS
-from curate.algorithms.dedup_sets import Rules, unpacked
+from curate.algorithms.dedup_rules import Rules
+from curate.algorithms.dedup_sets import unpacked
 from curate.kernels import arrow, jaccard, ngram_sets, set_index
 
 ROWS = pa.schema(

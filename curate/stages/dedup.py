@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from curate.algorithms.dedup import Sketching
     from curate.algorithms.dedup_bands import Bands
-    from curate.algorithms.dedup_verify import Rules
+    from curate.algorithms.dedup_rules import Rules
     from curate.stage import InputShard, Tables
 
 
@@ -82,9 +82,9 @@ class DedupConfig(StageConfig):
     @field_validator("keep")
     @classmethod
     def _known_order(cls, value: str) -> str:
-        from curate.algorithms import dedup_sets
+        from curate.algorithms import dedup_rules
 
-        dedup_sets.order(value)
+        dedup_rules.order(value)
         return value
 
     @model_validator(mode="after")
@@ -113,9 +113,9 @@ SAME = ("by", "ngram", "unit", "permutations", "bands", "rows", "sketch", "thres
 
 
 def needs_keys(config: DedupConfig) -> tuple[str, ...]:
-    from curate.algorithms import dedup
+    from curate.algorithms import dedup_rules
 
-    return (*dedup.COLUMNS[config.by], *([] if config.scope == "global" else [config.scope]))
+    return (*dedup_rules.COLUMNS[config.by], *([] if config.scope == "global" else [config.scope]))
 
 
 def needs_old_keys(config: DedupConfig) -> tuple[str, ...]:
@@ -123,9 +123,9 @@ def needs_old_keys(config: DedupConfig) -> tuple[str, ...]:
 
 
 def needs_sets(config: DedupConfig) -> tuple[str, ...]:
-    from curate.algorithms import dedup_sets
+    from curate.algorithms import dedup_rules
 
-    return dedup_sets.needs(rules(config))
+    return dedup_rules.needs(rules(config))
 
 
 def needs_old_sets(config: DedupConfig) -> tuple[str, ...]:
@@ -177,12 +177,12 @@ def sketching(config: DedupConfig) -> Sketching:
 
 
 def rules(config: DedupConfig) -> Rules:
-    from curate.algorithms import dedup_sets
+    from curate.algorithms import dedup_rules
 
     verify = {"similarity": config.verify, "url": "none"}.get(config.by, "exact")
     bands = cut(config)
-    return dedup_sets.Rules(
-        order=dedup_sets.order(config.keep),
+    return dedup_rules.Rules(
+        order=dedup_rules.order(config.keep),
         verify=verify,
         threshold=config.threshold,
         unit=config.unit,

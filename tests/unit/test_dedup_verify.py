@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.algorithms import dedup, dedup_sets, dedup_verify
-from curate.algorithms.dedup_sets import Rules
+from curate.algorithms import dedup, dedup_rules, dedup_sets, dedup_verify
+from curate.algorithms.dedup_rules import Rules
 from curate.errors import UsageError
 from curate.kernels import arrow, hashing
 from tests.naive import dedup as naive
@@ -82,7 +82,7 @@ def surveyed(new: list[pa.Table], old: list[pa.Table], rules: Rules, components=
     for (table, is_old), mine in zip(shards, grouped(shards, components), strict=True):
         survey = dedup_sets.old_sets if is_old else dedup_sets.survey_sets
         columns = [
-            *dedup_sets.needs(rules),
+            *dedup_rules.needs(rules),
             "shard",
             "row",
             "corpus",
@@ -151,7 +151,7 @@ def old_shards(first: list, second: list) -> list[pa.Table]:
     st.sampled_from([8, 300, 2000, 1 << 28]),
 )
 def test_the_outcome_is_that_of_comparing_all_with_all(texts, olds, verify, threshold, ngram, block):
-    rules = Rules(dedup_sets.order("longest"), verify, threshold, ngram=ngram)
+    rules = Rules(dedup_rules.order("longest"), verify, threshold, ngram=ngram)
     new, old = cut(documents(texts), 7), old_shards(*olds)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dedup_verify, "BLOCK_BYTES", block)
@@ -166,7 +166,7 @@ def test_the_outcome_is_that_of_comparing_all_with_all(texts, olds, verify, thre
 @settings(deadline=None, max_examples=40)
 @given(st.lists(WORDS, min_size=1, max_size=30), st.integers(1, 5), st.sampled_from([8, 300, 1 << 28]))
 def test_components_have_nothing_to_do_with_one_another(texts, count, block):
-    rules = Rules(dedup_sets.order("longest"), threshold=0.5, ngram=1)
+    rules = Rules(dedup_rules.order("longest"), threshold=0.5, ngram=1)
     new = cut(documents(texts), 9)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dedup_verify, "BLOCK_BYTES", block)
@@ -198,7 +198,7 @@ def sketch_of(texts: pa.Table, rules: Rules):
 @settings(deadline=None, max_examples=40)
 @given(st.lists(WORDS, min_size=1, max_size=30), st.sampled_from([0.25, 0.5, 0.75, 1.0]), st.sampled_from([40, 4000]))
 def test_signatures_are_compared_by_the_bins_that_agree(texts, threshold, block):
-    rules = Rules(dedup_sets.order("longest"), "signature", threshold, ngram=1, bins=8)
+    rules = Rules(dedup_rules.order("longest"), "signature", threshold, ngram=1, bins=8)
     new = cut(documents(texts), 99)
     sketches = sketch_of(new[0], rules)
     with pytest.MonkeyPatch.context() as patch:
@@ -211,7 +211,7 @@ def test_signatures_are_compared_by_the_bins_that_agree(texts, threshold, block)
 
 
 def test_without_verification_all_but_the_first_go():
-    rules = Rules(dedup_sets.order("first"), "none")
+    rules = Rules(dedup_rules.order("first"), "none")
     new = cut(documents(["a", "b c", "a", "d"]), 3)
     rows = dedup_verify.verify(surveyed(new, [], rules), rules)
     assert outcome(rows, new) == {
@@ -227,7 +227,7 @@ def test_without_verification_all_but_the_first_go():
 
 
 def test_only_the_same_group():
-    rules = Rules(dedup_sets.order("first"), "exact")
+    rules = Rules(dedup_rules.order("first"), "exact")
     new = cut(documents(["a b c d", "A b c d!", "a b c d e", "?"]), 3)
     found = outcome(dedup_verify.verify(surveyed(new, [], rules), rules), new)
     assert found == {
@@ -239,7 +239,7 @@ def test_only_the_same_group():
 
 
 def kept(keep: str, texts: list[str], **columns) -> list[str]:
-    rules = Rules(dedup_sets.order(keep), threshold=0.5, ngram=1)
+    rules = Rules(dedup_rules.order(keep), threshold=0.5, ngram=1)
     new = cut(documents(texts, **columns), 2)
     found = outcome(dedup_verify.verify(surveyed(new, [], rules), rules), new)
     return [name for name, (of, _, _) in found.items() if of is None]
@@ -279,14 +279,14 @@ def test_the_best_value_is_exact(values, first):
 def test_orders_that_cannot_be():
     for keep in ("shortest", "best:", "best", "source-priority", "source-priority:a,,b", "source-priority:a,a"):
         with pytest.raises(ValueError, match="not longest"):
-            dedup_sets.order(keep)
+            dedup_rules.order(keep)
     with pytest.raises(UsageError, match="best:x: x is string"):
         kept("best:x", ["a", "b"], x=pa.array(["p", "q"]))
 
 
 def test_columns_needed():
     def needed(keep: str, verify: str) -> tuple[str, ...]:
-        return dedup_sets.needs(Rules(dedup_sets.order(keep), verify))
+        return dedup_rules.needs(Rules(dedup_rules.order(keep), verify))
 
     assert needed("longest", "jaccard") == ("id", "digest", "bytes", "text")
     assert needed("first", "none") == ("id", "digest")
@@ -311,7 +311,7 @@ def families(seed: int) -> list[str]:
 def test_a_cap_marks_whose_search_ended(monkeypatch, block, most):
     monkeypatch.setattr(dedup_verify, "BLOCK_BYTES", block)
     texts = families(0)
-    rules = Rules(dedup_sets.order("longest"), threshold=0.5, ngram=1, most_comparisons=most)
+    rules = Rules(dedup_rules.order("longest"), threshold=0.5, ngram=1, most_comparisons=most)
     runs = []
     for size in (120, 17):
         new = cut(documents(texts), size)
@@ -334,7 +334,7 @@ def test_a_cap_marks_whose_search_ended(monkeypatch, block, most):
 
 def test_no_cap_is_met_by_blocks_of_any_size(monkeypatch):
     texts = families(1)
-    rules = Rules(dedup_sets.order("longest"), threshold=0.5, ngram=1)
+    rules = Rules(dedup_rules.order("longest"), threshold=0.5, ngram=1)
     new = cut(documents(texts), 50)
     whole = outcome(dedup_verify.verify(surveyed(new, [], rules), rules), new)
     assert whole == expected(new, [], rules)
@@ -346,7 +346,7 @@ def test_no_cap_is_met_by_blocks_of_any_size(monkeypatch):
 
 
 def test_a_layer_takes_the_columns_it_has():
-    rules = Rules(dedup_sets.order("first"), threshold=0.5, ngram=1)
+    rules = Rules(dedup_rules.order("first"), threshold=0.5, ngram=1)
     new, old = cut(documents(["a b", "c", "a b c", "x", "c"]), 9), old_shards([("a b c d", True, 3)], [])
     rows = dedup_verify.verify(surveyed(new, old, rules), rules).sort_by("row").drop_columns(["shard"])
     schema = pa.schema(
@@ -369,7 +369,7 @@ def test_a_layer_takes_the_columns_it_has():
 
 
 def test_the_sets_of_a_part_are_read_once_and_only_where_needed():
-    rules = Rules(dedup_sets.order("longest"))
+    rules = Rules(dedup_rules.order("longest"))
     same = surveyed(cut(documents(["same words", "Same words", "same  words"]), 2), [], rules)
     assert dedup_verify.verify(same, rules).num_rows == 3
     assert same.passes == 0
