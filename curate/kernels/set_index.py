@@ -4,7 +4,7 @@ Two similar sets share one of the rarest elements of either, in one order of all
 filtering: Chaudhuri, Ganti and Kaushik 2006; Bayardo, Ma and Srikant 2007; Xiao et al. 2008). The filters pass
 over no set that is similar enough, so the answer is that of comparing all pairs.
 
-A set tries the lists of its rarest elements first, of smaller sets first, and in a list the set that was kept last.
+A set tries the lists of its rarest elements first, of smaller sets first, and in a list the set that was kept first.
 That order hangs on the sets and their keep order alone.
 """
 
@@ -20,24 +20,33 @@ from curate.kernels.jaccard import CLOSE, FEW_SETS, NONE, consider, least_found,
 PASSED_PER_COMPARISON = 64
 """So many entries of the index passed over cost about as much as a comparison."""
 
-_MOST_COUNTERS = 1 << 22
+COARSE = 4
+FINE = 8
+LONG = 32
+"""A list of an element and a size has entries of one of 16 classes of size for each doubling; what comes after
+the first 32 is spread over lists of 256 classes."""
+
+_MOST_COUNTERS = 1 << 24
+_EXACT = 1 << 22
+"""Below this sum of sizes, a similarity that is greater at all is so by more than rounding."""
+
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _1 = np.uint64(1)
 _2 = np.uint64(2)
 _16 = np.uint64(16)
 _32 = np.uint64(32)
 _48 = np.uint64(48)
-_MOST_COUNT = np.uint64(0xFFFF)
+_MOST_COUNT = np.uint16(0xFFFF)
 
 
 class Index(NamedTuple):
     """Kept sets of some that are held, findable by their elements.
 
     first: the number of the first set held; begins, ends: int64, set first + i is sets[begins[i]:ends[i]], uint64.
-    counters: uint32, a power of two, how often elements occur by their lowest bits. later: whether others will be
+    counters: uint16, a power of two, how often elements occur by their lowest bits. later: whether others will be
     compared with these; if not, an element that occurs once leads nowhere. seen: int32, which set last met each.
-    heads: int32, a power of two: the first entry of each list. elements: uint64, owners, positions (in
-    the owner's elements) and following (entries): int32. used: int64 (1,), the entries in use.
+    heads, tails: int32, a power of two: the first and the last entry of each list. elements: uint64, owners, positions
+    (in the owner's elements) and following (entries): int32. used: int64 (1,), the entries in use.
     """
 
     first: int
@@ -48,6 +57,7 @@ class Index(NamedTuple):
     later: bool
     seen: np.ndarray
     heads: np.ndarray
+    tails: np.ndarray
     elements: np.ndarray
     owners: np.ndarray
     positions: np.ndarray
@@ -108,6 +118,7 @@ def indexed(first, begins, ends, sets, measure, later):
         later,
         np.full(len(begins), NONE, dtype=np.int32),
         np.full(size, NONE, dtype=np.int32),
+        np.empty(size, dtype=np.int32),
         np.empty(room, dtype=np.uint64),
         np.empty(room, dtype=np.int32),
         np.empty(room, dtype=np.int32),
@@ -125,11 +136,12 @@ def _count_elements(begins, ends, sets):
     size = 1 << 10
     while size < 2 * total and size < _MOST_COUNTERS:
         size *= 2
-    counters = np.zeros(size, dtype=np.uint32)
+    counters = np.zeros(size, dtype=np.uint16)
     mask = np.uint64(size - 1)
     for i in range(len(begins)):
         for k in range(begins[i], ends[i]):
-            counters[sets[k] & mask] += np.uint32(1)
+            at = sets[k] & mask
+            counters[at] += counters[at] < _MOST_COUNT
     return counters
 
 
@@ -147,7 +159,7 @@ def choose_held(index, fixed, measure, choice):
             _probe(number, index.sets, start, end, rarest, index, measure, choice)
         if choice.keepers[number] == number:
             elements = _all(index, start, end) if measure.contained else rarest
-            _insert(i, _size_class(end - start, measure.contained), elements, index)
+            _insert(i, end - start, elements, measure.contained, index)
 
 
 @njit(nogil=True, cache=True)
@@ -199,8 +211,7 @@ def _keys(index, sets, start, end):
     keys = np.empty(end - start, dtype=np.uint64)
     for i in range(end - start):
         value = sets[start + i]
-        count = min(np.uint64(index.counters[value & mask]), _MOST_COUNT)
-        keys[i] = (count << _48) | (value >> _16)
+        keys[i] = (np.uint64(index.counters[value & mask]) << _48) | (value >> _16)
     return keys
 
 
@@ -219,35 +230,66 @@ def _all(index, start, end):
 
 
 @njit(nogil=True, cache=True)
-def _size_class(size, contained):
-    """A number that grows with a size: one of each size below 32, then 16 for every doubling; or 0 for all."""
-    if contained:
+def _size_class(size, bits):
+    """A number that grows with a size: 2**bits for every doubling, and one of each size before the first.
+
+    0 for every size where there are no bits, as for sets that may be contained in any larger one.
+    """
+    if bits == 0:
         return 0
     doublings = 0
-    while size >> doublings >= 32:
+    while size >> doublings >= 2 << bits:
         doublings += 1
-    return (doublings << 4) + (size >> doublings)
+    return (doublings << bits) + (size >> doublings)
 
 
 @njit(nogil=True, cache=True)
-def _head(index, element, size_class):
-    spread = (element ^ np.uint64(size_class)) * _SPREAD
+def _class_sizes(size_class):
+    """The least and the greatest size of a class of COARSE bits."""
+    doublings = max(0, (size_class >> COARSE) - 1)
+    least = (size_class - (doublings << COARSE)) << doublings
+    return least, least + (1 << doublings) - 1
+
+
+@njit(nogil=True, cache=True)
+def _head(index, element, size_class, bits):
+    spread = (element ^ np.uint64(size_class << 8 | bits)) * _SPREAD
     return (spread >> _32) & np.uint64(len(index.heads) - 1)
 
 
 @njit(nogil=True, cache=True)
-def _insert(owner, size_class, elements, index):
-    """Put a kept set into the index, so that its earlier elements are met first."""
+def _is_long(index, element, size_class):
+    """Whether a list of coarse classes has LONG entries, so that no more are put there."""
+    length = 0
+    entry = index.heads[_head(index, element, size_class, COARSE)]
+    while entry != NONE and length < LONG:
+        owner = index.owners[entry]
+        if index.elements[entry] == element:
+            length += _size_class(index.ends[owner] - index.begins[owner], COARSE) == size_class
+        entry = index.following[entry]
+    return length >= LONG
+
+
+@njit(nogil=True, cache=True)
+def _insert(owner, size, elements, contained, index):
+    """Put a kept set at the ends of its elements' lists."""
     least = _1 if index.later else _2
+    coarse = 0 if contained else _size_class(size, COARSE)
     used = index.used[0]
-    for p in range(len(elements) - 1, -1, -1):
+    for p in range(len(elements)):
         if elements[p] >> _48 >= least:
-            at = _head(index, elements[p], size_class)
+            at = _head(index, elements[p], coarse, 0 if contained else COARSE)
+            if not contained and elements[p] >> _48 >= LONG and _is_long(index, elements[p], coarse):
+                at = _head(index, elements[p], _size_class(size, FINE), FINE)
             index.elements[used] = elements[p]
             index.owners[used] = owner
             index.positions[used] = p
-            index.following[used] = index.heads[at]
-            index.heads[at] = used
+            index.following[used] = NONE
+            if index.heads[at] == NONE:
+                index.heads[at] = used
+            else:
+                index.following[index.tails[at]] = used
+            index.tails[at] = used
             used += 1
     index.used[0] = used
 
@@ -264,6 +306,7 @@ def _probe(number, sets, start, end, rarest, index, measure, choice):
     """
     size = end - start
     least = _1 if index.later else _2
+    bits = 0 if measure.contained else COARSE
     best = least_found(number, measure, choice)
     for p in range(len(rarest)):
         smallest, largest = _sizes(size, size - p, best, measure.contained)
@@ -271,10 +314,14 @@ def _probe(number, sets, start, end, rarest, index, measure, choice):
             break
         if rarest[p] >> _48 < least:
             continue
-        low = _size_class(smallest, measure.contained)
-        high = _size_class(largest, measure.contained)
-        for size_class in range(low, high + 1):
-            best = _search(number, sets, start, end, p, rarest[p], size_class, best, index, measure, choice)
+        for size_class in range(_size_class(smallest, bits), _size_class(largest, bits) + 1):
+            given = (number, sets, start, end, p, rarest[p])
+            best, length = _search(given, size_class, bits, best, index, measure, choice)
+            if length >= LONG and bits == COARSE:
+                low, high = _class_sizes(size_class)
+                low, high = _size_class(max(low, smallest), FINE), _size_class(min(high, largest), FINE)
+                for fine in range(low, high + 1):
+                    best, _ = _search(given, fine, FINE, best, index, measure, choice)
             if choice.capped[number]:
                 return
 
@@ -289,25 +336,31 @@ def _sizes(size, rest, best, contained):
 
 
 @njit(nogil=True, cache=True)
-def _search(number, sets, start, end, position, element, size_class, best, index, measure, choice):
-    """Consider the kept sets of one list that may be similar enough; gives the new least similarity."""
+def _search(given, size_class, bits, best, index, measure, choice):
+    """Consider the kept sets of one list that may be similar enough; gives the new least similarity, and its length."""
+    number, sets, start, end, position, element = given
     size = end - start
     mark = np.int32(number - index.first)
+    length = 0
     passed = choice.passed[number]
-    entry = index.heads[_head(index, element, size_class)]
+    entry = NONE if choice.capped[number] else index.heads[_head(index, element, size_class, bits)]
     while entry != NONE:
         owner = index.owners[entry]
-        if index.elements[entry] == element and index.seen[owner] != mark:
-            other_size = index.ends[owner] - index.begins[owner]
-            if _size_class(other_size, measure.contained) == size_class:
-                index.seen[owner] = mark
+        other = index.first + owner
+        later = choice.keepers[number] != number and other > choice.keepers[number]
+        if later and measure.contained and size - position < best * size + 0.5:
+            break
+        if index.elements[entry] == element:
+            begin = index.begins[owner]
+            other_size = index.ends[owner] - begin
+            if _size_class(other_size, bits) == size_class:
+                length += 1
                 rest = min(size - position, other_size - index.positions[entry])
-                if _possible(size, other_size, rest, best, measure.contained):
-                    other = index.first + owner
-                    begin = index.begins[owner]
+                if index.seen[owner] != mark and _possible(size, other_size, rest, best, measure.contained, later):
                     best = consider(
                         number, sets, start, end, other, index.sets, begin, begin + other_size, measure, choice
                     )
+                index.seen[owner] = mark
         passed += 1
         if measure.most and passed >= PASSED_PER_COMPARISON * measure.most:
             choice.capped[number] = True
@@ -315,12 +368,14 @@ def _search(number, sets, start, end, position, element, size_class, best, index
             break
         entry = index.following[entry]
     choice.passed[number] = passed
-    return best
+    return best, length
 
 
 @njit(nogil=True, cache=True)
-def _possible(size, other_size, rest, best, contained):
-    """Whether sets of two sizes that share at most `rest` elements can be similar enough."""
+def _possible(size, other_size, rest, best, contained, later):
+    """Whether sets of two sizes that share at most `rest` elements can be similar enough: more so than the best,
+    where that one comes first."""
     if contained:
-        return other_size >= size and rest >= best * size - CLOSE
-    return rest * (1.0 + best) >= best * (size + other_size) - CLOSE
+        return other_size >= size and rest >= best * size + (0.5 if later else -CLOSE)
+    more = 0.5 * best / size if later and size + other_size < _EXACT else -CLOSE
+    return rest * (1.0 + best) >= best * (size + other_size) + more

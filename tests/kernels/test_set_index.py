@@ -88,6 +88,21 @@ def test_many_long_sets_are_chosen_as_few_are(seed, contained):
     assert 12 < len(set(expected[0])) < 195
 
 
+@pytest.mark.parametrize("contained", [False, True])
+@pytest.mark.parametrize("threshold", [0.5, 0.7, 0.8])
+def test_lists_longer_than_a_class_of_sizes_has(threshold, contained):
+    """Sets around one template, of many sizes, most of them too different to go: their lists grow long."""
+    random = np.random.default_rng(2)
+    sets = [
+        {*random.permutation(400)[:own].tolist(), *random.integers(1000, 10**9, random.integers(40, 260)).tolist()}
+        for own in random.integers(360, 401, 240)
+    ]
+    choice = choose([(sets, [False] * len(sets))], threshold, contained)
+    expected = naive.choose(sets, threshold, [False] * len(sets), naive.containment if contained else naive.jaccard)
+    assert (choice.keepers.tolist(), choice.similarities.tolist()) == expected
+    assert 0 < choice.compared.sum() < sum(range(240)) / 3
+
+
 @pytest.mark.parametrize("count", [20, 200])
 @pytest.mark.parametrize("most", [1, 2, 5])
 def test_a_cap_on_comparisons(count, most):
