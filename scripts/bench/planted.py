@@ -307,6 +307,10 @@ def options(corpus: Path) -> DedupConfig:
 def compare(corpus: Path) -> Found:
     """What the layer `dedup` of a planted corpus found of what was planted."""
     opened, config = curate.open(corpus), options(corpus)
+    if config.verify not in ("jaccard", "none"):
+        raise SystemExit(
+            f"{corpus}: made with --verify {config.verify}; only of jaccard and none is it known what to find"
+        )
     verified = config.verify == "jaccard"
     clustered = opened.table(["cluster", "similarity", *truth.COLUMNS], where="cluster >= 0").combine_chunks()
     others = sum(batch.num_rows for batch in opened.scan(["id"], where="cluster IS NULL AND NOT dedup_keep"))
