@@ -162,14 +162,15 @@ def _differing(pieces: list[dict[str, str]], coloured: bool) -> str:
         colour = COLOURS.get(piece["kind"]) if coloured else None
         shown.append(f"\x1b[{colour}m" if colour else "")
         for word in re.findall(r"\n|[^\S\n]+|\S+", f"{before}{kept}{after}{text[len(kept) :]}"):
-            if word != "\n" and column + len(word) > width and column:
+            broken = word != "\n" and column > 0 and column + len(word) > width
+            if broken:
                 shown.append("\n")
                 column = 0
-            if not word.isspace() or column:
+            if not (broken and word.isspace()):
                 shown.append(word)
                 column = 0 if word == "\n" else column + len(word)
         shown.append("\x1b[0m" if colour else "")
-    return "".join(shown).strip()
+    return "".join(shown).strip("\n")
 
 
 def _taken_out(spans: dict[str, Any]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,24 @@ def test_one_removed_for_its_likeness_and_how_they_differ(root):
     assert "it duplicates kept, similarity 0.9" in output or "it duplicates kept, similarity 0.8" in output
     assert "word39 [-other-]{+word40+} word41" in " ".join(output.split()) and "characters alike" in output
     assert "\x1b" not in output
+
+
+def test_a_terminal_sees_colours_and_lines_that_fit(monkeypatch):
+    from curate.cli import explain
+
+    monkeypatch.setenv("COLUMNS", "46")
+    pieces = [
+        {"kind": "skipped", "text": "9 characters alike"},
+        {"kind": "same", "text": "the words of both\n    and "},
+        {"kind": "first", "text": "one \x1b[7m "},
+        {"kind": "second", "text": "two "},
+        {"kind": "same", "text": "indented and quite long"},
+    ]
+    plain = " ... 9 characters alike ... the words of\nboth\n    and [-one \\x1b[7m-] {+two+} indented\nand quite long"
+    assert explain._differing(pieces, False) == plain
+    coloured = explain._differing(pieces, True)
+    assert "\x1b[31m[-one \\x1b[7m-] \x1b[0m\x1b[32m{+two+} \x1b[0m" in coloured
+    assert re.sub("\x1b\\[[0-9]+m", "", coloured) == plain
 
 
 def test_one_that_an_old_corpus_holds(root):
