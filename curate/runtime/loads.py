@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,39 +27,37 @@ def load(plan: Plan, stage: Stage, config: StageConfig, phase: Phase) -> Load:
         return _gathered(plan, stage, config, phase)
     if phase.kind in ("report", "alarm"):
         found = {model_path(plan, stage, len(stage.before) - 1), plan.output.summary}
-        return Load(phase.kind, phase.census, 0, sum(_column_bytes(path, None) for path in found if path.exists()))
+        return Load(phase.kind, phase.census, 0, sum(_file_bytes(path) for path in found if path.exists()))
     if not plan.shards:
         return Load(phase.kind, phase.census, 0, plan.source_bytes)
     if phase.kind == "apply" and plan.slices and "part" in plan.slices[0]:
         last = Phase("link", len(stage.before) - 1, 0, 0)
         gathered = _gathered(plan, stage, config, last)
-        return Load(phase.kind, phase.census, gathered.rows, gathered.bytes, gathered.measured)
+        return replace(gathered, kind=phase.kind, census=phase.census)
     return _largest_shard(plan, stage, config, phase)
 
 
 def slice_text(plan: Plan) -> int:
-    """Bytes of text that the largest slice of a new corpus is made of, at most."""
-    if not plan.shards or "part" in plan.slices[0]:
-        return plan.bytes or 4 * plan.source_bytes
-    return max(sum(plan.shards[i]["bytes"] for i in piece["shards"]) for piece in plan.slices)
+    """Bytes of text in the largest slice of a new corpus, where it is no part: four times those of compressed files."""
+    if not plan.shards:
+        return 4 * plan.source_bytes
+    return max(sum(plan.shards[i]["bytes"] for i in piece.get("shards", ())) for piece in plan.slices)
 
 
 # --- surveys and apply ----------------------------------------------------------------------------
 
 
 def _largest_shard(plan: Plan, stage: Stage, config: StageConfig, phase: Phase) -> Load:
-    """Those with the most text and the most documents answer for all: footers of thousands need not be read."""
     names = [*expanded(plan, _columns(plan, stage, config, phase)), *_filtering(plan)]
-    few = [max(plan.shards, key=lambda shard: shard[by]) for by in ("rows", "bytes")]
-    size = max(_shard_bytes(plan, plan.inputs[shard["corpus"]], shard, names) for shard in few)
-    rows = few[0]["rows"]
+    sizes = [_shard_bytes(plan, plan.inputs[shard["corpus"]], shard, names) for shard in plan.shards]
+    shards = plan.shards
     against = stage.before[phase.census].against if phase.kind == "survey" and phase.census != AFTER else None
-    if against and plan.old:
-        few = [max(plan.old, key=lambda shard: shard[by]) for by in ("rows", "bytes")]
+    if against:
         names = list(against.needs(config))
-        size = max(size, *(_shard_bytes(plan, plan.old_inputs[shard["corpus"]], shard, names) for shard in few))
-        rows = max(rows, few[0]["rows"])
-    return Load(phase.kind, phase.census, rows, size)
+        sizes += [_shard_bytes(plan, plan.old_inputs[shard["corpus"]], shard, names) for shard in plan.old]
+        shards = [*shards, *plan.old]
+    rows = max(shard["rows"] for shard in shards)
+    return Load(phase.kind, phase.census, rows, max(size for size, _ in sizes), max(longest for _, longest in sizes))
 
 
 def _columns(plan: Plan, stage: Stage, config: StageConfig, phase: Phase) -> Iterable[str]:
@@ -71,6 +71,11 @@ def _columns(plan: Plan, stage: Stage, config: StageConfig, phase: Phase) -> Ite
     return needed_after(stage, config) if plan.makes == "layer" else ("*",)
 
 
+def _file_bytes(path: Path) -> int:
+    metadata = pq.read_metadata(path)
+    return sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+
+
 def _filtering(plan: Plan) -> Iterable[str]:
     if not plan.where:
         return ()
@@ -79,32 +84,36 @@ def _filtering(plan: Plan) -> Iterable[str]:
     return columns(plan.where)
 
 
-def _shard_bytes(plan: Plan, source: Input, shard: dict[str, Any], names: list[str]) -> int:
-    """Bytes of some columns of one shard before compression."""
+def _shard_bytes(plan: Plan, source: Input, shard: dict[str, Any], names: list[str]) -> tuple[int, int]:
+    """Bytes of some columns of one shard before compression, and of the largest row groups."""
     corpus = Corpus(source.path)
     owners: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
         if name in source.columns:
             owners.setdefault(source.columns[name], []).append(name)
-    total = 0
+    total = longest = 0
     for owner, columns in owners.items():
         layer = plan.layer if owner == INDEX else owner
         generation = corpus.generation(layer, source.layers[layer])
         path = generation.index(shard["name"]) if owner == INDEX else generation.shard(shard["name"])
-        total += _column_bytes(path, columns)
-    return total
+        groups = _group_bytes(str(path))
+        within = [column for column in groups if any(f"{column}.".startswith(f"{name}.") for name in columns)]
+        total += sum(sum(groups[column]) for column in within)
+        longest += sum(max(groups[column], default=0) for column in within)
+    return total, longest
 
 
-def _column_bytes(path: Path, names: list[str] | None) -> int:
+@lru_cache(maxsize=1 << 16)
+def _group_bytes(path: str) -> dict[str, list[int]]:
+    """Bytes of each column in each row group of a file."""
     metadata = pq.read_metadata(path)
-    total = 0
+    found: dict[str, list[int]] = {}
     for group in range(metadata.num_row_groups):
         columns = metadata.row_group(group)
         for number in range(columns.num_columns):
             column = columns.column(number)
-            within = names is None or any(f"{column.path_in_schema}.".startswith(f"{name}.") for name in names)
-            total += column.total_uncompressed_size if within else 0
-    return total
+            found.setdefault(column.path_in_schema, []).append(column.total_uncompressed_size)
+    return found
 
 
 # --- links and settling ---------------------------------------------------------------------------

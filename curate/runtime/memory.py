@@ -21,7 +21,7 @@ from curate.kernels import cache_folder
 from curate.runtime import loads
 from curate.runtime.phases import Phase
 from curate.runtime.plan import Plan
-from curate.stage import Stage, StageConfig
+from curate.stage import Load, Stage, StageConfig
 
 # Measured with Python 3.11, pyarrow 26 and numba 0.68 on Linux, after small runs of all kinds of stages.
 COORDINATOR = 80 << 20  # 54 MiB, 66 where --where was parsed; or what this process holds now, where that is more
@@ -83,11 +83,11 @@ class Memory:
             stated = self._stage.memory(load, self._config)
         else:
             stated = _PLAIN + (4 * load.bytes if load.measured else 0)
-        return stated + (self._writing() if phase.kind == "apply" and self._plan.makes == "corpus" else 0)
+        return stated + (self._writing(load) if phase.kind == "apply" and self._plan.makes == "corpus" else 0)
 
-    def _writing(self) -> int:
+    def _writing(self, load: Load) -> int:
         """What `SliceWriter` holds: a shard held back, one that is gathered, and a quarter of one for other columns."""
-        return 9 * min(self._plan.shard_bytes, loads.slice_text(self._plan)) // 4
+        return 9 * min(self._plan.shard_bytes, max(loads.slice_text(self._plan), load.bytes)) // 4
 
     def _idle(self) -> int:
         return max(COORDINATOR, own_bytes()) + FORKSERVER

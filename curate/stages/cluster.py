@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from curate.stage import Census, Settled, Stage, StageConfig
+from curate.stage import Census, Load, Settled, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -112,6 +112,18 @@ def report(model: pa.Table, summary: pa.Table, config: ClusterConfig) -> list[st
     return [f"{model.num_rows:,} clusters{asked}", *cluster_summary.lines(summary)]
 
 
+def memory(load: Load, config: ClusterConfig) -> int:
+    """Twelve times the vectors of a shard, or its text for the summary; for the settling six times the sampled
+    vectors, whose length is taken as 1,024 where they are not there yet, and ten times the parts of the summary."""
+    after = load.census < 0
+    if load.kind == "settle" and after:
+        return (160 << 20) + (10 * load.bytes if load.measured else 60_000 * (config.clusters or 1000))
+    if load.kind == "settle":
+        numbers = 2048 * min(load.rows, sample(config))
+        return (112 << 20) + 6 * (load.bytes if load.measured else numbers)
+    return load.reading + 100 * load.rows if after and load.kind == "survey" else (64 << 20) + 12 * load.bytes
+
+
 STAGE = Stage(
     name="cluster",
     revision=1,
@@ -123,4 +135,5 @@ STAGE = Stage(
     apply=apply,
     after=Census(survey_clusters, settle=settle_clusters, needs=needs_after),
     report=report,
+    memory=memory,
 )

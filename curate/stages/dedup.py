@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from curate.stage import Against, Alarm, Census, Indexed, OldCorpus, Settled, Share, Stage, StageConfig
+from curate.stage import Against, Alarm, Census, Indexed, Load, OldCorpus, Settled, Share, Stage, StageConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -267,7 +267,7 @@ def link_pairs(tables: Tables, part: int, config: DedupConfig) -> pa.Table:
 
 
 def settle_pairs(tables: Iterable[pa.Table], config: DedupConfig) -> Settled:
-    """Twice about 70 bytes, two ids and two names of sources for each removed document."""
+    """Twice about 60 bytes, two ids and two names of sources for each removed document."""
     from curate.algorithms import dedup_pairs
 
     return Settled(dedup_pairs.summary(tables))
@@ -284,6 +284,49 @@ def alarm(summary: pa.Table, config: DedupConfig) -> None:
     from curate.algorithms import dedup_pairs
 
     dedup_pairs.check_losses(summary, config.max_source_loss)
+
+
+def memory(load: Load, config: DedupConfig) -> int:
+    """What each step's own documentation says, as if every key were repeated and every document in a component.
+
+    Keys: a shard's text, 6 bytes a byte of its largest document (12 for characters), and 20 bytes for each key, held
+    three times until 64 MiB are written. Joining them: 36 bytes a key, and those already there that wait to be read.
+    Sets: 8 bytes a byte of the largest document or of 16 MiB, and 64 MiB three times. Verification: 256 MiB of sets,
+    one table more, and 450 bytes a document.
+    """
+    if load.kind == "apply":
+        return load.reading + 200 * load.rows
+    bands = cut(config) if config.by == "similarity" else None
+    keys = 1 + (bands.bands if bands else 0)
+    if load.census == 0:
+        return _memory_of_keys(load, config, keys)
+    if load.census == 1:
+        return _memory_of_sets(load)
+    if load.kind == "survey":
+        return load.reading + 400 * load.rows
+    return (64 << 20) + (4 * load.bytes if load.measured else 150 * load.rows)
+
+
+def _memory_of_keys(load: Load, config: DedupConfig, keys: int) -> int:
+    if load.kind == "link":
+        return (96 << 20) + 36 * load.rows * (1 if load.measured else keys)
+    if load.kind == "settle":
+        return (96 << 20) + 80 * load.rows + min(256 << 20, 60 * load.rows)
+    piece = min(load.rows, 1 << 16)
+    kept = piece * (16 * keys + 8 * config.permutations) if config.index else 0
+    sketched = (12 if config.unit == "character" else 6) * load.longest
+    routed = min(192 << 20, 60 * keys * load.rows)
+    return load.reading + sketched + 40 * keys * piece + 32 * load.rows + kept + routed
+
+
+def _memory_of_sets(load: Load) -> int:
+    if load.kind == "survey":
+        routed = min(192 << 20, 4 * load.bytes + 600 * load.rows)
+        return load.reading + 8 * max(16 << 20, load.longest) + 200 * load.rows + routed
+    if load.kind == "link":
+        size = load.bytes if load.measured else 3 * load.bytes // 2
+        return (80 << 20) + min(320 << 20, 5 * size // 4) + min(128 << 20, size) + 450 * load.rows
+    return (64 << 20) + min(256 << 20, 3 * load.bytes if load.measured else 300 * load.rows)
 
 
 STAGE = Stage(
@@ -314,4 +357,5 @@ STAGE = Stage(
     parts=parts,
     report=report,
     alarm=alarm,
+    memory=memory,
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from curate.stage import Census, InputFile, Settled, Stage, StageConfig
+from curate.stage import Census, InputFile, Load, Settled, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -127,6 +127,13 @@ def report(model: pa.Table, summary: pa.Table, config: DsirConfig) -> list[str]:
     ]
 
 
+def memory(load: Load, config: DsirConfig) -> int:
+    """A shard's text; for the settling 100 bytes a bucket and the target's texts, 16 MiB at a time."""
+    if load.kind == "settle":
+        return (128 << 20) + 100 * config.buckets
+    return load.reading + 48 * load.rows
+
+
 STAGE = Stage(
     name="dsir",
     revision=1,
@@ -138,4 +145,5 @@ STAGE = Stage(
     apply=apply,
     after=Census(survey_scores, settle_scores, needs=lambda config: ("bytes",)),
     report=report,
+    memory=memory,
 )

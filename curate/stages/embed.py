@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from curate.stage import Census, ModelPath, Settled, Stage, StageConfig
+from curate.stage import Census, Load, ModelPath, Settled, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -123,6 +123,15 @@ def report(model: pa.Table, summary: None, config: EmbedConfig) -> list[str]:
     ]
 
 
+def memory(load: Load, config: EmbedConfig) -> int:
+    """A shard's text, its vectors twice and the model; for the settling what it says. A neural model: 2 GiB more."""
+    neural = 0 if config.model == BUILTIN else 2 << 30
+    length = config.dimensions or (1024 if neural else 256)
+    if load.kind != "settle":
+        return load.reading + neural + 8 * load.rows * length
+    return (64 << 20) + (neural or 60_000 * min(load.rows, config.sample) + (length << 20))
+
+
 STAGE = Stage(
     name="embed",
     revision=1,
@@ -133,4 +142,5 @@ STAGE = Stage(
     prepare=prepare,
     apply=apply,
     report=report,
+    memory=memory,
 )

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from curate.stage import InputShard, Stage, StageConfig
+from curate.stage import InputShard, Load, Stage, StageConfig
 
 _MARKS = {"\\n": "\n", "\\t": "\t", "\\f": "\f", "\\0": "\0"}
 
@@ -86,6 +86,11 @@ def apply(tables: Iterator, path: str, prepared, config: ExportConfig) -> int:
     return export.write_json(tables, path, config.columns, config.format)
 
 
+def memory(load: Load, config: ExportConfig) -> int:
+    """A shard's columns, and once more what is written of its largest documents: the text of a page, in Parquet."""
+    return load.reading + (4 * load.longest if config.format == "parquet" else load.longest)
+
+
 STAGE = Stage(
     name="export",
     revision=1,
@@ -96,4 +101,5 @@ STAGE = Stage(
     slices=slices,
     suffix=suffix,
     apply=apply,
+    memory=memory,
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
-from curate.stage import Census, InputFile, ModelPath, Settled, Stage, StageConfig
+from curate.stage import Census, InputFile, Load, ModelPath, Settled, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -148,6 +148,21 @@ def report(model: pa.Table, summary: pa.Table, config: FasttextConfig) -> list[s
     return [*lines, *scores.kept_lines(summary), *scores.bar_lines(summary)]
 
 
+def memory(load: Load, config: FasttextConfig) -> int:
+    """A shard's text and the model, of which one trained here takes 96 MiB; for the settling what it says."""
+    import os
+
+    if load.kind == "settle" and load.census < 0:
+        return 64 << 20
+    model = os.path.getsize(config.model) * 3 // 2 if config.model else 96 << 20
+    if load.kind != "settle" or config.model:
+        return load.reading + model + 48 * load.rows
+    files = [path.rpartition("#")[0] or path for path in [*config.positive, *config.negative]]
+    given = 4 * sum(os.path.getsize(path) for path in files if os.path.isfile(path))
+    drawn = load.bytes if load.measured else min(load.bytes, 20_000 * min(load.rows, config.sample))
+    return (448 << 20) + 7 * (drawn + given) // 2
+
+
 STAGE = Stage(
     name="fasttext",
     revision=1,
@@ -159,4 +174,5 @@ STAGE = Stage(
     apply=apply,
     after=Census(survey_scores, settle_scores, needs=lambda config: ("bytes",)),
     report=report,
+    memory=memory,
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from curate.stage import Applied, Census, InputPath, Settled, Share, SourceFile, Stage, StageConfig
+from curate.stage import Applied, Census, InputPath, Load, Settled, Share, SourceFile, Stage, StageConfig
 
 if TYPE_CHECKING:
     import numpy as np
@@ -291,6 +291,18 @@ def _repeats(batch: Batch, rows: list[int], again: dict[int, str]) -> pa.Table:
     )
 
 
+def memory(load: Load, config: IngestConfig) -> int:
+    """Batches of 16 MiB, and four times the largest record, which may be as large as the files allow: sixteen times
+    their bytes, where they are compressed. Ids that must be unique: 64 MiB of their rows, three times, to route them;
+    64 bytes a row to compare those of a part."""
+    record = min(config.max_document_bytes, 16 * load.bytes)
+    if load.kind == "link":
+        return (96 << 20) + (64 * load.rows + 4 * load.bytes if load.measured else 0)
+    if load.kind == "settle":
+        return (64 << 20) + (100 * load.rows if load.measured else 0)
+    return (96 << 20) + 4 * record + ((192 << 20) if load.kind == "survey" else 0)
+
+
 STAGE = Stage(
     name="ingest",
     revision=1,
@@ -301,4 +313,5 @@ STAGE = Stage(
     before=(Census(survey, settle, link, sample=lambda config: 0 if config.id_field is None else None),),
     slices=slices,
     apply=apply,
+    memory=memory,
 )

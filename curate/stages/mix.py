@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from curate.stage import Applied, Census, InputShard, ModelPath, Settled, Stage, StageConfig
+from curate.stage import Applied, Census, InputShard, Load, ModelPath, Settled, Stage, StageConfig
 
 _AMOUNT = re.compile(r"(\d[\d_,]*(?:\.\d+)?)([kMBGT]?)")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
@@ -232,6 +232,17 @@ def report(model, summary, config: MixConfig) -> list[str]:
     return lines(model, config.documents or config.tokens, config.max_epochs)
 
 
+def memory(load: Load, config: MixConfig) -> int:
+    """A shard's columns, and once more to route them; a part's four times; 64 bytes a document to choose among them.
+    A tokenizer other than the built-in estimate: 256 MiB, and eight times the largest documents."""
+    if load.kind == "settle":
+        return (64 << 20) + (96 * load.rows if load.census == 0 else 0)
+    if load.kind == "apply":
+        return (64 << 20) + 4 * load.bytes
+    counting = (256 << 20) + 8 * load.longest if config.tokenizer and load.census == 0 else 0
+    return load.reading + load.bytes // 2 + 100 * load.rows + counting
+
+
 STAGE = Stage(
     name="mix",
     revision=1,
@@ -247,4 +258,5 @@ STAGE = Stage(
     parts=parts,
     apply=apply,
     report=report,
+    memory=memory,
 )

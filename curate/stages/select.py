@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from curate.stage import Applied, InputShard, Stage, StageConfig
+from curate.stage import Applied, InputShard, Load, Stage, StageConfig
 
 
 class SelectConfig(StageConfig):
@@ -22,6 +22,11 @@ def apply(slice_: dict, tables: Iterator, mine, prepared, config: SelectConfig) 
         yield Applied(table)
 
 
+def memory(load: Load, config: SelectConfig) -> int:
+    """A shard's columns two and a half times."""
+    return (96 << 20) + 5 * load.bytes // 2
+
+
 STAGE = Stage(
     name="select",
     revision=1,
@@ -30,4 +35,5 @@ STAGE = Stage(
     makes="corpus",
     slices=slices,
     apply=apply,
+    memory=memory,
 )
