@@ -45,7 +45,7 @@ def survey_pairs(table: pa.Table) -> pa.Table:
     """What `pairs` needs of a shard, with a `part`: removed documents by the one they duplicate, the kept ones
     that others duplicate by their id, and the counts of each source by its name.
 
-    About 50 bytes, two ids and a source's name for each such document.
+    About 65 bytes, two ids and a source's name for each such document.
     """
     shared = table.filter(pc.greater(table["dedup_size"], 1))
     corpora = pa.nulls(shared.num_rows, pa.string())
@@ -133,7 +133,7 @@ def _within(rows: pa.Table, verified: str) -> pa.Table:
 def summary(tables: Iterable[pa.Table]) -> pa.Table:
     """All parts: sources by name, then pairs.
 
-    Memory: twice about 70 bytes, two ids and two names of sources for each removed document.
+    Memory: twice about 60 bytes, two ids and two names of sources for each removed document.
     """
     rows = pa.concat_tables(tables)
     losses = pc.equal(rows["kind"], "source")
