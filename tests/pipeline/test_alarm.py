@@ -112,3 +112,25 @@ def test_in_a_run_file(root):
     done = command("run", recipe, "--set", "tally.most=1000", "--json")
     assert [step["tasks"] for step in json.loads(done.stdout)][:2] == [0, 1]
     assert Corpus(root / "other").layers() == ["documents", "length", "tally"]
+
+
+def test_a_source_that_vanishes_in_a_deduplication(fresh):
+    root = fresh()
+    material.write_records(root / "raw/good.jsonl", [f"text number {i} of its own" for i in range(20)], source="good")
+    material.write_records(root / "raw/spam.jsonl", ["always the same"] * 1000, source="spam")
+    running.step("ingest", {"sources": [str(root / "raw")]}, to=str(root / "pool"))
+
+    def dedup(**options) -> running.Result:
+        return running.step("dedup", {"by": "text", "index": False, **options}, corpus=str(root / "pool"))
+
+    told = (
+        r"dedup: alarm: 1 source lost more .*95% .*\n  spam: 999 of 1,000 \(99.9%\), 999 for documents of spam\nraise"
+    )
+    with pytest.raises(DataError, match=told):
+        dedup()
+    assert Corpus(root / "pool").layers() == ["documents"]
+    made = dedup(max_source_loss="99.9%")
+    assert made.executed == 1 and made.manifest.ledger["counts"]["dedup_keep false"] == 999
+    with pytest.raises(DataError, match="stays as it was accepted before"):
+        dedup(max_source_loss=0.9)
+    assert dedup(max_source_loss="99.9%").executed == 0
