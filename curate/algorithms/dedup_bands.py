@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 FOUND_AT_THRESHOLD = 0.995
 KEYS_PER_PART = 16 << 20
+ROWS_PER_PART = 1 << 20
 BYTES_PER_PART = 256 << 20
 
 
@@ -71,9 +72,10 @@ def check(bands: Bands | None, permutations: int) -> None:
 
 
 def parts(rows: int, text_bytes: int, bands: Bands | None) -> int:
-    """Parts of both shuffles: some 16 M keys of 32 bytes, and the n-gram sets of 256 MiB of text, in each."""
+    """Parts of both shuffles: at most some 16 M keys of 32 bytes, 1 M documents of which 450 bytes are held, and the
+    n-gram sets of 256 MiB of text, in each."""
     keys = rows * (1 + (bands.bands if bands else 0))
-    return max(1, -(-keys // KEYS_PER_PART), -(-text_bytes // BYTES_PER_PART))
+    return max(1, -(-keys // KEYS_PER_PART), -(-rows // ROWS_PER_PART), -(-text_bytes // BYTES_PER_PART))
 
 
 def curve(bands: Bands | None) -> pa.Table:

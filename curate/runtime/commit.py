@@ -49,6 +49,9 @@ def commit(plan: Plan, stage: Stage) -> Manifest:
     footers = [_footer(plan, plan.layer, name) for name in names]
     counted = _ledger(plan, stage, footers)
     manifest = _manifest(plan, plan.layer, stage.name, stage.revision, names, footers, counted, plan.contents)
+    for layer in [plan.layer, *plan.carried]:
+        folder = carried_generation(plan, layer).folder
+        files.sync_below(folder, folder.glob("index/*.parquet"))
     for layer in plan.carried:
         _commit_carried(plan, layer, names, manifest)
     manifests.write(plan.folder, manifest)
@@ -195,6 +198,8 @@ def _commit_files(plan: Plan) -> Manifest:
     for path in Path(plan.target).iterdir():
         if path.name not in listed and _OURS.match(path.name):
             path.unlink()
+    files.sync_below(plan.output.folder)
+    files.sync(plan.folder)
     manifests.write(plan.folder, manifest)
     tidy(plan)
     return manifest

@@ -24,6 +24,7 @@ from curate.storage.schema import FORMAT
 RUNTIME_COLUMNS = ("shard", "row", "corpus")
 SURVEY_BYTES = 2 << 30
 SURVEY_SHARDS = 64
+SURVEY_LEAST = 16 << 20
 PART_ROWS = 4_000_000
 MOST_PARTS = 1024
 EVERYTHING = ("*",)
@@ -253,13 +254,15 @@ def _parts(shards: list[dict[str, Any]], listed: int) -> int:
 
 
 def _runs(shards: list[dict[str, Any]]) -> list[list[int]]:
-    """Cut the shards into survey tasks: at most 64 shards or 2 GiB of text each, and about 64 tasks or more."""
+    """Cut the shards into survey tasks: about 64 tasks or more, but none of less than 16 MiB of text, more than
+    2 GiB or more than 64 shards."""
     most = min(max(len(shards) // SURVEY_SHARDS, 1), SURVEY_SHARDS)
     runs: list[list[int]] = []
     size = 0
     for i, shard in enumerate(shards):
-        full = not runs or i - runs[-1][0] >= most or size + shard["bytes"] > SURVEY_BYTES
-        if full:
+        held = i - runs[-1][0] if runs else SURVEY_SHARDS
+        enough = held >= SURVEY_SHARDS or (held >= most and size >= SURVEY_LEAST)
+        if enough or size + shard["bytes"] > SURVEY_BYTES:
             runs.append([i, i])
             size = 0
         runs[-1][1] = i + 1

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shlex
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -112,6 +113,7 @@ def execute(
             locks.enter_context(files.locked(folder))
         memory = Memory(plan, stage, config, budget)
         run = _Run(plan, executor, parse_errors(max_errors), notify, memory)
+        _forget_unsynced(plan)
         todo = needed(plan, stage, found)
         existing = existing_manifest(plan)
         if existing is not None and is_made(plan, existing, todo):
@@ -150,6 +152,20 @@ def _ask_again(run: _Run, plan: Plan, todo: list[tuple[Phase, list[int]]]) -> No
 def _write_plan(plan: Plan) -> None:
     with files.replacing(plan_path(plan)) as aside:
         aside.write_text(plan.dumps(), encoding="utf-8")
+    with files.replacing(_boot_path(plan)) as aside:
+        aside.write_text(files.boot(), encoding="utf-8")
+
+
+def _boot_path(plan: Plan) -> Path:
+    return plan.output.work(f"boot-{socket.gethostname()}")
+
+
+def _forget_unsynced(plan: Plan) -> None:
+    """Delete working files and indexes that were written without being synced before this machine was started anew."""
+    mark = _boot_path(plan)
+    if mark.exists() and mark.read_text(encoding="utf-8") != files.boot():
+        files.remove_tree(plan.output.work(""))
+        files.remove_tree(plan.output.index("").parent)
 
 
 def _prepare_folder(plan: Plan) -> None:

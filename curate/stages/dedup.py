@@ -51,7 +51,7 @@ class DedupConfig(StageConfig):
     verify: Literal["jaccard", "containment", "signature", "none"] = Field(
         "jaccard",
         description="How candidates are compared: by exact Jaccard similarity, by the share of a shorter document's "
-        "n-grams in the longer, by their sketches, or not at all.",
+        "n-grams in the longer, by their sketches, or not at all; only candidates, which share a band, are compared.",
     )
     keep: str = Field(
         "longest",
@@ -95,6 +95,8 @@ class DedupConfig(StageConfig):
             raise ValueError("bands and rows belong together; give both or neither")
         if self.bands is None:
             dedup_bands.chosen(self.threshold, self.permutations)
+        if self.sketch != "fast":
+            dedup_bands.check(cut(self), self.permutations)
         return self
 
 
@@ -276,7 +278,7 @@ def settle_pairs(tables: Iterable[pa.Table], config: DedupConfig) -> Settled:
 def report(model: pa.Table | None, summary: pa.Table | None, config: DedupConfig) -> list[str]:
     from curate.algorithms import dedup_bands, dedup_pairs
 
-    lines = dedup_bands.report(cut(config))
+    lines = dedup_bands.report(cut(config), config.verify == "containment")
     return lines if summary is None else [*lines, *dedup_pairs.report(summary)]
 
 

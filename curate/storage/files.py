@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from curate.errors import UsageError
@@ -17,31 +19,48 @@ TEMPORARY = ".writing-"
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a path aside to write to; on success it is synced and takes the place of `path`."""
+def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
+    """Give a path aside to write to; on success it takes the place of `path`.
+
+    durable: what is written is then safe from a loss of power; that it is there at all only after `sync_below`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
     try:
         yield aside
-        descriptor = os.open(aside, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        if durable or not boot():
+            sync(aside)
         os.replace(aside, path)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
 
 
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder as durable as the files behind them."""
+def sync(path: Path) -> None:
+    """Make a file's bytes, or the names in a folder, safe from a loss of power."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_below(folder: Path, files: Iterable[Path] = ()) -> None:
+    """Make the names in a folder and those below durable, and the bytes of `files`, several at a time."""
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(sync, [*files, *(path for path in folder.rglob("*") if path.is_dir()), folder]))
+
+
+@functools.cache
+def boot() -> str:
+    """What tells this start of the machine from every other; nothing where the system does not say.
+
+    What was written without being synced is whole as long as it is the same.
+    """
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def write_json(path: Path, value: object) -> None:

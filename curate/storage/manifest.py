@@ -89,6 +89,7 @@ def write(folder: Path, manifest: Manifest) -> None:
             pq.write_table(pa.Table.from_pylist(value["shards"]), aside)
         value["shards"] = f"{manifest.generation}/shards.parquet"
     files.write_json(folder / NAME, value)
+    files.sync(folder)
 
 
 def read(folder: Path) -> Manifest | None:

@@ -81,7 +81,7 @@ def write(
     flush_bytes: int = FLUSH_BYTES,
 ) -> None:
     """Write tables grouped by key, whole or not at all."""
-    with files.replacing(path) as aside:
+    with files.replacing(path, durable=False) as aside:
         writer = RoutedWriter(aside, flush_bytes)
         for keys, table in tables:
             writer.add(keys, table)

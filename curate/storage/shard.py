@@ -45,7 +45,8 @@ def write(path: Path, table: pa.Table, footer: dict[str, Any]) -> None:
 class Pieces:
     """A Parquet file written table by table, a row group each, whole or not at all; none without a table.
 
-    For hashes, which no codec makes smaller: nothing is compressed. Its footer holds rows and digest.
+    For hashes, which no codec makes smaller: nothing is compressed, and nothing is synced.
+    Its footer holds rows and digests.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,7 +62,7 @@ class Pieces:
     def add(self, table: pa.Table, digest: str) -> None:
         """Append a table, as one row group; digest: that of its values."""
         if self._writer is None:
-            aside = self._stack.enter_context(files.replacing(self._path))
+            aside = self._stack.enter_context(files.replacing(self._path, durable=False))
             self._writer = pq.ParquetWriter(
                 aside, table.schema, compression="none", use_dictionary=False, write_statistics=False
             )

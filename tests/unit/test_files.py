@@ -10,7 +10,7 @@ import pytest
 
 from curate.errors import UsageError
 from curate.storage import files
-from tests import running
+from tests import material, running
 
 
 def names(folder: Path) -> list[str]:
@@ -136,3 +136,21 @@ def test_a_lock_is_not_inherited(tmp_path):
     with files.locked(tmp_path):
         assert child.poll() is None
     child.communicate("\n")
+
+
+def test_what_was_not_synced_is_forgotten_after_a_loss_of_power(tmp_path, monkeypatch):
+    """A working file that a machine started anew cannot vouch for is made again; what was synced stays."""
+    with running.own_stages():
+        material.write_lines(tmp_path / "raw/x.txt", [*material.docstrings()[:30]])
+        running.step("lines", {"sources": [str(tmp_path / "raw")]}, to=str(tmp_path / "pool"), shard_bytes="1k")
+        plan = running.plan("tally", {}, corpus=str(tmp_path / "pool"))
+        tasks = running.step("tally", {}, corpus=str(tmp_path / "pool"), as_="other").executed
+        with pytest.raises(running.Stopped):
+            running.step("tally", {}, running.Stopping(3), corpus=str(tmp_path / "pool"))
+        work = plan.output.work("")
+        assert (work / f"boot-{socket.gethostname()}").read_text() == files.boot() != ""
+        for path in work.glob("survey-*.parquet"):
+            path.write_bytes(b"\0" * path.stat().st_size)
+        monkeypatch.setattr(files, "boot", lambda: "another")
+        made = running.step("tally", {}, corpus=str(tmp_path / "pool"))
+        assert made.executed == tasks and made.manifest.rows == 30
