@@ -2,7 +2,8 @@
 
 Each size is written (`planted.py`) and ingested once, and kept in the folder. The time is that of the whole command,
 by itself; memory is sampled in another run (PSS), and a worker's is put to the step whose task it ran at the time. The
-last table is the most that a worker held in each step, and by how many bytes it grew for each document more.
+last table is the most that a worker held in each step, and by how many bytes it grew for each document more; 0 is a
+step too short for a sample.
 
     python scripts/bench/scaling.py --documents 1000000,4000000 --workers 1,2 --folder /tmp/scaling
 """
@@ -132,7 +133,8 @@ def _steps(sizes: list[Grown]) -> list[str]:
     wrong = []
     for step, held in largest.steps.items():
         cells = [f"{grown.steps.get(step, 0) / 2**20:>13.0f}{grown.busy.get(step, 0):>9.1f}" for grown in sizes]
-        print(f"{step:16}{''.join(cells)}{(held - smallest.steps.get(step, 0)) / more:>16.1f}")
+        before = smallest.steps.get(step, 0)
+        print(f"{step:16}{''.join(cells)}" + (f"{(held - before) / more:>16.1f}" if before and held else ""))
     times = largest.microseconds / smallest.microseconds
     wrong += [f"time a document grew {times:.2f} times by {smallest.workers} workers"] if times > FLAT else []
     times = max(largest.steps.values()) / max(smallest.steps.values())
