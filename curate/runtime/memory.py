@@ -5,7 +5,8 @@ What all processes of a command hold together, a shared page counted once (the s
     coordinator + forkserver + tasks at once x (a worker of its own + what a task allocates)
 
 of which the last is what `Stage.memory` states for the largest task of the phase. Nothing here changes a byte of the
-result. `scripts/bench/memory.py` measures both sides.
+result. `scripts/bench/stated.py` compares what tasks allocate with what stages state,
+`scripts/bench/memory.py` measures whole commands.
 """
 
 from __future__ import annotations

@@ -108,10 +108,12 @@ def execute(
     started = time.monotonic()
     config = planned_options(stage, plan.options)
     found = phases(plan, stage, config)
+    memory = Memory(plan, stage, config, budget)
+    if budget.limit is not None:
+        memory.check(phase for phase, _ in needed(plan, stage, found))
     with contextlib.ExitStack() as locks:
         for folder in folders(plan):
             locks.enter_context(files.locked(folder))
-        memory = Memory(plan, stage, config, budget)
         run = _Run(plan, executor, parse_errors(max_errors), notify, memory)
         _forget_unsynced(plan)
         todo = needed(plan, stage, found)
@@ -120,7 +122,6 @@ def execute(
             _ask_again(run, plan, todo)
             refresh(plan)
             return Result(plan, existing, run.executed, seconds=time.monotonic() - started)
-        memory.check([phase for phase, _ in todo])
         _prepare_folder(plan)
         run.count_finished({number for phase, numbers in todo if phase.kind == "apply" for number in numbers})
         for phase, numbers in todo:

@@ -292,7 +292,7 @@ def _repeats(batch: Batch, rows: list[int], again: dict[int, str]) -> pa.Table:
 
 
 def memory(load: Load, config: IngestConfig) -> int:
-    """Batches of 16 MiB, and four times the largest record, which may be as large as the files allow: sixteen times
+    """Batches of 16 MiB, and five times the largest record, which may be as large as the files allow: sixteen times
     their bytes, where they are compressed. Ids that must be unique: 64 MiB of their rows, three times, to route them;
     64 bytes a row to compare those of a part."""
     record = min(config.max_document_bytes, 16 * load.bytes)
@@ -300,7 +300,7 @@ def memory(load: Load, config: IngestConfig) -> int:
         return (96 << 20) + (64 * load.rows + 4 * load.bytes if load.measured else 0)
     if load.kind == "settle":
         return (64 << 20) + (100 * load.rows if load.measured else 0)
-    return (96 << 20) + 4 * record + ((192 << 20) if load.kind == "survey" else 0)
+    return (96 << 20) + 5 * record + ((192 << 20) if load.kind == "survey" else 0)
 
 
 STAGE = Stage(

@@ -13,6 +13,9 @@ from curate.errors import DataError, IncompleteError, UsageError
 from curate.runtime.executors.base import ENVIRONMENT
 
 
+KEPT = []
+
+
 def run(plan: str, index: int) -> dict:
     """See the module."""
     name, *arguments = plan.split()
@@ -129,3 +132,31 @@ def kill_parent_once(index, folder):
 
 def threads_of_parent(index):
     return {"threads": len(os.listdir(f"/proc/{os.getppid()}/task"))}
+
+
+def together(index, folder):
+    """How many tasks run while this one does, itself counted."""
+    mark = Path(folder) / str(index)
+    mark.touch()
+    most = 0
+    for _ in range(10):
+        time.sleep(0.01)
+        most = max(most, len(list(Path(folder).iterdir())))
+    mark.unlink()
+    return {"together": most, "process": os.getpid()}
+
+
+def hold(index, megabytes):
+    """Touch memory and free it, below a piece that stays: the allocator then keeps it."""
+    import numpy
+
+    pieces = [numpy.ones(1 << 13) for _ in range(16 * int(megabytes))]
+    KEPT.append(pieces.pop())
+    return {}
+
+
+def held(index):
+    for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss_Anon:"):
+            return {"bytes": int(line.split()[1]) * 1024}
+    raise AssertionError

@@ -72,6 +72,10 @@ def run(made, *given: Task) -> dict[Task, Outcome]:
     return {outcome.task: outcome for outcome in outcomes}
 
 
+def run_at_once(made, given: list[Task], at_once: int) -> dict[Task, Outcome]:
+    return {outcome.task: outcome for outcome in made.run(given, at_once)}
+
+
 def only(made, plan: str, index: int = 1) -> Outcome:
     return run(made, *tasks(plan, [index])).popitem()[1]
 
@@ -107,6 +111,12 @@ class TestEvery:
 
     def test_no_tasks(self, every):
         assert list(every.run([])) == []
+
+    @pytest.mark.parametrize("at_once", [1, 2, 9])
+    def test_at_most_so_many_tasks_run_at_once(self, every, tmp_path, at_once):
+        outcomes = list(every.run(tasks(f"together {tmp_path}", range(6)), at_once))
+        assert [outcome.status for outcome in outcomes] == 6 * ["done"]
+        assert max(outcome.result["together"] for outcome in outcomes) <= min(at_once, 2)
 
     @pytest.mark.parametrize(
         ("plan", "kind", "error"),
@@ -192,6 +202,21 @@ class TestLocal:
         assert [outcome.status for outcome in alone.run(tasks("double"))] == ["done"]
         assert len(alone._pool._workers) == 1
         alone.stop()
+
+    def test_fewer_at_once_are_new_workers_and_no_more_of_them(self, local, tmp_path):
+        first = {outcome.result["process"] for outcome in local.run(tasks(f"together {tmp_path}", range(6)))}
+        alone = {outcome.result["process"] for outcome in local.run(tasks("who", range(6)), 1)}
+        assert len(alone) == 1 and not alone & first and len(local._pool._workers) == 1
+        assert all(gone(process, 1) for process in first)
+        outcomes = list(local.run(tasks(f"together {tmp_path}", range(6)), 2))
+        assert max(outcome.result["together"] for outcome in outcomes) == 2
+
+    @linux
+    def test_where_memory_is_short_workers_give_back_what_they_freed(self, local):
+        given = [*tasks("hold 200"), *tasks("held")]
+        list(local.run(given[:1]))
+        kept = run(local, given[1])[given[1]].result["bytes"]
+        assert run_at_once(local, given, 1)[given[1]].result["bytes"] < kept - (100 << 20)
 
     def test_stop_ends_workers_and_can_be_repeated(self, local):
         worker = only(local, "who").result
