@@ -56,10 +56,10 @@ def united(tables: Iterable[pa.Table], edges: np.ndarray) -> pa.Table:
     sums = np.full((2, bins + 1), -np.inf)
     for table in tables:
         at = arrow.numbers(table["bin"])
-        documents[at] += arrow.numbers(table["documents"])
-        sizes[at] += arrow.numbers(table["bytes"])
+        np.add.at(documents, at, arrow.numbers(table["documents"]))  # a table may be those of several shards
+        np.add.at(sizes, at, arrow.numbers(table["bytes"]))
         for row, name in zip(sums, ("log_sum", "log_squares"), strict=True):
-            row[at] = np.logaddexp(row[at], arrow.numbers(table[name]))
+            np.logaddexp.at(row, at, arrow.numbers(table[name]))
     low, high = np.append(edges[:-1], np.nan), np.append(edges[1:], np.nan)
     there = np.flatnonzero(documents)
     columns = {"low": low, "high": high}

@@ -154,21 +154,26 @@ def _survey_shards(
         needs = needed_after(work.stage, work.config)
     population = _population(work) if size is not None else 0
     start, end = work.plan.runs[number]
-    for index in range(start, end):
-        mine = work.mine(phase.census - 1, index) if phase.census != AFTER else None
-        only = mine["row"] if census.only_mine and mine is not None else None
-        chosen = read_shard(work.plan, index, needs, only)
-        seen["rows"] += chosen.rows
-        seen["bytes"] += work.plan.shards[index]["bytes"]
-        seen[ledger.WHERE_FALSE] += chosen.false
-        seen[ledger.WHERE_NULL] += chosen.null
-        table = chosen.table
-        if size is not None:
-            table = sampled(table, work.config.seed, size, population)  # type: ignore[attr-defined]
-        if phase.census == AFTER:
-            yield census.survey(_with_added(work, index, chosen), None, work.config)
-        else:
-            yield _indexed(work, index, census.survey(table, mine, work.config))
+    for index in range(start, end):  # nothing of a shard is held here while the next one is read
+        yield _survey_shard(work, phase, index, needs, (size, population), seen)
+
+
+def _survey_shard(
+    work: Work, phase: Phase, index: int, needs: list[str], sample: tuple[int | None, int], seen: dict[str, int]
+) -> pa.Table | Iterator[pa.Table]:
+    census = _census(work, phase)
+    mine = work.mine(phase.census - 1, index) if phase.census != AFTER else None
+    only = mine["row"] if census.only_mine and mine is not None else None
+    chosen = read_shard(work.plan, index, needs, only)
+    seen["rows"] += chosen.rows
+    seen["bytes"] += work.plan.shards[index]["bytes"]
+    seen[ledger.WHERE_FALSE] += chosen.false
+    seen[ledger.WHERE_NULL] += chosen.null
+    if phase.census == AFTER:
+        return census.survey(_with_added(work, index, chosen), None, work.config)
+    size, population = sample
+    table = chosen.table if size is None else sampled(chosen.table, work.config.seed, size, population)  # type: ignore[attr-defined]
+    return _indexed(work, index, census.survey(table, mine, work.config))
 
 
 def _survey_old(work: Work, phase: Phase, number: int) -> Iterator[pa.Table | Iterator[pa.Table]]:

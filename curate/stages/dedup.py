@@ -317,13 +317,13 @@ def _memory_of_keys(load: Load, config: DedupConfig, keys: int) -> int:
     piece = min(load.rows, 1 << 16)
     kept = piece * (16 * keys + 8 * config.permutations) if config.index else 0
     sketched = (12 if config.unit == "character" else 6) * load.longest
-    routed = min(192 << 20, 60 * keys * load.rows)
+    routed = min(192 << 20, 240 * keys * load.rows)
     return load.reading + sketched + 40 * keys * piece + 32 * load.rows + kept + routed
 
 
 def _memory_of_sets(load: Load) -> int:
     if load.kind == "survey":
-        routed = min(192 << 20, 4 * load.bytes + 600 * load.rows)
+        routed = min(192 << 20, 16 * load.bytes + 2400 * load.rows)
         return load.reading + 8 * max(16 << 20, load.longest) + 200 * load.rows + routed
     if load.kind == "link":
         size = load.bytes if load.measured else 3 * load.bytes // 2

@@ -79,7 +79,7 @@ def settle(tables: Iterable[pa.Table], config: DsirConfig) -> Settled:
 
     pool = np.zeros(config.buckets, dtype=np.int64)
     for table in tables:
-        pool += table["ngrams"].to_numpy()
+        pool += table["ngrams"].to_numpy().reshape(-1, config.buckets).sum(axis=0)  # of one shard or several
     target = np.zeros(config.buckets, dtype=np.int64)
     for path in config.target:
         for texts in formats.texts(path):

@@ -233,14 +233,14 @@ def report(model, summary, config: MixConfig) -> list[str]:
 
 
 def memory(load: Load, config: MixConfig) -> int:
-    """A shard's columns, and once more to route them; a part's four times; 64 bytes a document to choose among them.
+    """A shard's columns, and 64 MiB three times to route them; a part's four times; 96 bytes a document to choose.
     A tokenizer other than the built-in estimate: 256 MiB, and eight times the largest documents."""
     if load.kind == "settle":
         return (64 << 20) + (96 * load.rows if load.census == 0 else 0)
     if load.kind == "apply":
         return (64 << 20) + 4 * load.bytes
     counting = (256 << 20) + 8 * load.longest if config.tokenizer and load.census == 0 else 0
-    return load.reading + load.bytes // 2 + 100 * load.rows + counting
+    return load.reading + min(192 << 20, 12 * load.bytes) + 100 * load.rows + counting
 
 
 STAGE = Stage(

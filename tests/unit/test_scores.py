@@ -11,7 +11,7 @@ from curate.algorithms import scores
 VALUES = st.lists(st.one_of(st.none(), st.floats(-50, 50)), max_size=30)
 
 
-def summary(values, cut=0, edges=None):
+def summary(values, cut=0, edges=None, together=False):
     edges = scores.wide_edges() if edges is None else edges
     sizes = pa.array(range(1, len(values) + 1), pa.int64())
     column = pa.array(values, pa.float64())
@@ -19,13 +19,14 @@ def summary(values, cut=0, edges=None):
         scores.distribution(column[:cut], sizes[:cut], edges),
         scores.distribution(column[cut:], sizes[cut:], edges),
     ]
-    return scores.united(tables, edges)
+    return scores.united([pa.concat_tables(tables)] if together else tables, edges)
 
 
 @settings(deadline=None, max_examples=60)
 @given(VALUES, st.integers(0, 30))
 def test_distributions_add_up_however_cut(values, cut):
     table = summary(values, min(cut, len(values)))
+    assert table.equals(summary(values, min(cut, len(values)), together=True))
     assert sum(table["documents"].to_pylist()) == len(values)
     assert sum(table["bytes"].to_pylist()) == len(values) * (len(values) + 1) // 2
     for row in table.to_pylist():
