@@ -23,7 +23,7 @@ from curate.cli.running import (
     validated,
 )
 from curate.errors import UsageError
-from curate.stage import Stage, StageConfig
+from curate.stage import CorpusMarker, Stage, StageConfig, marked
 from curate.stages import stages
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ def _dry_run(steps: list[Resolved], as_json: bool) -> None:
     changing: dict[str, str] = {}  # corpora that a step before has yet to write to, and which step
     for stage, config, options in steps:
         given = [options.corpus] if options.corpus else options.corpora or []
-        sources = [os.path.abspath(item.partition("=")[2] or item) for item in given]
+        old = [value for name in marked(type(config), CorpusMarker) for value in getattr(config, name)]
+        sources = [os.path.abspath(item.partition("=")[2] or item) for item in [*given, *old]]
         waits = [changing[path] for path in sources if path in changing]
         item = _explained(stage, config, options, waits)
         if waits or item["tasks"]:

@@ -292,7 +292,7 @@ def explain(stage: Stage, plan: Plan) -> dict[str, Any]:
     return {
         "step": plan.title,
         "options": {**plan.settings["options"], **limits(plan, stage)},
-        "inputs": {source.path: sorted(source.layers) for source in plan.inputs}
+        "inputs": {source.path: sorted(source.layers) for source in [*plan.inputs, *plan.old_inputs]}
         or [os.path.relpath(os.path.join(plan.target, source)) for source in plan.sources],
         "documents": plan.rows,
         "bytes": volume,

@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 from yaml.constructor import SafeConstructor
 
 from curate.errors import UsageError
-from curate.stage import FileMarker, ModelMarker, PathMarker, StageConfig, marked
+from curate.stage import CorpusMarker, FileMarker, ModelMarker, PathMarker, StageConfig, marked
 
 _KEYS = ("steps", "execution")
 _COMMON_PATHS = ("to", "corpus", "sources")
@@ -369,7 +369,8 @@ def _resolvers(config: type[StageConfig], folder: str) -> dict[str, Callable[[st
 
     found: dict[str, Callable[[str], str]] = dict.fromkeys(_COMMON_PATHS, plain)
     found["corpora"] = named
-    for marker, resolve in ((FileMarker, plain), (PathMarker, plain), (ModelMarker, existing)):
+    markers = ((FileMarker, plain), (PathMarker, plain), (ModelMarker, existing), (CorpusMarker, named))
+    for marker, resolve in markers:
         found.update(dict.fromkeys(marked(config, marker), resolve))
     return found
 

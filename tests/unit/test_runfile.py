@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from curate.errors import UsageError
 from curate.runtime import runfile
-from curate.stage import InputFile, InputPath, ModelPath, Options, StageConfig
+from curate.stage import InputFile, InputPath, ModelPath, OldCorpus, Options, StageConfig
 
 
 class IngestConfig(StageConfig):
@@ -23,6 +23,7 @@ class DedupConfig(StageConfig):
 
     threshold: float = Field(0.8, gt=0, le=1, description="Jaccard similarity.")
     keep: Literal["longest", "first", "no"] = Field("longest", description="Which copy stays.")
+    against: list[OldCorpus] = Field([], description="Corpora to compare with.")
 
 
 class ClusterConfig(StageConfig):
@@ -154,6 +155,10 @@ class TestPaths:
         monkeypatch.chdir(tmp_path / "elsewhere")
         loaded = runfile.load("../demo.yaml", VERBS, Common, ["dedup.to=out"])
         assert loaded.steps[0].options == {"corpus": f"{tmp_path}/pool", "to": f"{tmp_path}/out"}
+
+    def test_old_corpora_may_have_names(self, load, tmp_path):
+        found = options(load, "dedup: {against: [old, 2024=work/pool, /data/a]}")
+        assert found["against"] == [f"{tmp_path}/old", f"2024={tmp_path}/work/pool", "/data/a"]
 
     def test_absolute_ones_and_urls_stay(self, load):
         found = options(load, "ingest: {sources: [/data/a, s3://bucket/*.zst, ~/b], to: /out}")
@@ -316,5 +321,5 @@ class TestSchema:
         steps = runfile.schema(VERBS, Common, Execution)["properties"]["steps"]["items"]["oneOf"]
         assert [list(step["properties"]) for step in steps] == [[verb] for verb in VERBS]
         dedup = steps[1]["properties"]["dedup"]["anyOf"][0]["properties"]
-        assert set(dedup) == {"threshold", "keep", "corpus", "corpora", "as", "to", "where", "replace"}
+        assert set(dedup) == {"threshold", "keep", "against", "corpus", "corpora", "as", "to", "where", "replace"}
         assert all(item["description"] for item in dedup.values())
