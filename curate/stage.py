@@ -17,7 +17,7 @@ A census is a pass over the input before `apply` (or, as `after`, over the finis
                                             an iterator of tables where one would be too large
     link(tables, part, config) -> Table     once a part, optional: the shuffle; `tables` is a `Tables`, which
                                             may be gone through more than once, whole or by columns
-    settle(tables, config) -> Settled       once; streams over what came before, in shard order
+    settle(tables, config) -> Settled       once; streams over what came before, in shard order, as often as it likes
 
 Tables given to `survey`, `apply` and `after` carry three columns of the runtime's besides those the stage
 needs: `shard` (int32, over all inputs), `row` (int64, within the shard) and
@@ -129,6 +129,7 @@ class Settled:
 
     model: goes to every task that follows, and, after the last census, into the layer's `model.parquet`;
     None keeps that of the census before.
+    details: tables of the model's columns, written behind it for people and programs; no function is given them.
     rows: tables with `shard` (int32) and `row` (int64) and more columns, in any order; stored by shard.
     removed: documents that this census already decided to leave out, by reason (a mix does).
     """
@@ -136,6 +137,7 @@ class Settled:
     model: pa.Table | None
     rows: Iterable[pa.Table] | None = None
     removed: Mapping[str, int] = field(default_factory=dict)
+    details: Iterable[pa.Table] | None = None
 
 
 class Tables(Protocol):

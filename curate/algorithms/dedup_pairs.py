@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,8 @@ SUMMARY = pa.schema(
     ]
 )
 """kind is `source` for a source's documents, how many of them were removed, and how many were compared with only
-some of their candidates. For a removed document it is `against` (an old corpus, `of_corpus`, holds `of`), or
+some of their candidates; rows of another kind without an id count the removed documents of that kind and of equal
+`source`, `of_source`, `of_corpus`. For a removed document it is `against` (an old corpus, `of_corpus`, holds `of`), or
 
     exact       the same digest
     normalised  the same set of n-grams, so other case, spacing or punctuation
@@ -38,6 +39,7 @@ some of their candidates. For a removed document it is `against` (an old corpus,
 KINDS = ("exact", "normalised", "contained", "near", "unverified")
 LEAST_DOCUMENTS = 1000
 _LOSS = ("kind", "source", "documents", "removed", "capped")
+_PLACES = ("kind", "source", "of_source", "of_corpus")
 _LISTED = 5
 
 
@@ -130,25 +132,39 @@ def _within(rows: pa.Table, verified: str) -> pa.Table:
     )
 
 
-def summary(tables: Iterable[pa.Table]) -> pa.Table:
-    """All parts: sources by name, then pairs.
+def summary(tables: Iterable[pa.Table]) -> tuple[pa.Table, Iterator[pa.Table]]:
+    """What is counted, sources by name, then pairs by kind and sources; and, to be read on, the pairs of each part.
 
-    Memory: twice about 60 bytes, two ids and two names of sources for each removed document.
+    Memory: the counts, and one part.
     """
-    rows = pa.concat_tables(tables)
-    losses = pc.equal(rows["kind"], "source")
-    return pa.concat_tables([rows.filter(losses).sort_by("source"), rows.filter(pc.invert(losses))]).combine_chunks()
+    losses, counts = [], []
+    for table in tables:
+        losses.append(table.filter(pc.equal(table["kind"], "source")))
+        counts.append(_counted(table.filter(pc.is_valid(table["id"]))))
+    by_place = [(name, "ascending") for name in _PLACES]
+    counted = _counted(pa.concat_tables(counts)).sort_by(by_place)
+    head = pa.concat_tables([*losses, SUMMARY.empty_table()]).sort_by("source")
+    whole = pa.concat_tables([head, counted], promote_options="default").select(SUMMARY.names).combine_chunks()
+    return whole, (table.filter(pc.is_valid(table["id"])) for table in tables)
+
+
+def _counted(rows: pa.Table) -> pa.Table:
+    """The number of rows, or the sum of `removed` where these count already, by kind and sources."""
+    ones = pc.fill_null(rows["removed"], 1)
+    grouped = rows.select(_PLACES).append_column("removed", ones).group_by(list(_PLACES), use_threads=False)
+    return grouped.aggregate([("removed", "sum")]).rename_columns([*_PLACES, "removed"])
 
 
 def report(rows: pa.Table, most: int = 10) -> list[str]:
-    """Removals by kind, what was left undecided, and the sources that lost the greatest share."""
-    counts = {item["values"]: item["counts"] for item in pc.value_counts(rows["kind"]).to_pylist()}
+    """Removals by kind, what was left undecided, and the sources that lost the greatest share; rows: the counts."""
+    losses = rows.filter(pc.equal(rows["kind"], "source"))
+    pairs_of = rows.filter(pc.not_equal(rows["kind"], "source"))
+    counts = {item["kind"]: item["removed"] for item in _sums(pairs_of, "kind")}
     shown = [kind for kind in KINDS if kind in counts or kind in ("exact", "normalised", "near")]
     told = [f"{counts.get(kind, 0):,} {kind}" for kind in shown]
-    held = pc.value_counts(rows["of_corpus"].drop_null()).to_pylist()
-    told += [f"{item['counts']:,} that {item['values']} holds" for item in sorted(held, key=_most_first)]
+    held = _sums(pairs_of.filter(pc.is_valid(pairs_of["of_corpus"])), "of_corpus")
+    told += [f"{item['removed']:,} that {item['of_corpus']} holds" for item in held]
     lines = ["removed: " + ", ".join(told)]
-    losses = rows.filter(pc.equal(rows["kind"], "source"))
     if capped := pc.sum(losses["capped"]).as_py():
         lines.append(f"compared with only some candidates (dedup_capped): {capped:,}")
     lost = losses.filter(pc.greater(losses["removed"], 0))
@@ -158,8 +174,10 @@ def report(rows: pa.Table, most: int = 10) -> list[str]:
     return lines
 
 
-def _most_first(item: dict) -> tuple[int, str]:
-    return -item["counts"], item["values"]
+def _sums(rows: pa.Table, name: str) -> list[dict]:
+    """`removed` summed by a column, the most first."""
+    summed = rows.group_by(name, use_threads=False).aggregate([("removed", "sum")]).rename_columns([name, "removed"])
+    return summed.sort_by([("removed", "descending"), (name, "ascending")]).to_pylist()
 
 
 def _worst_first(losses: pa.Table) -> pa.Table:
@@ -190,7 +208,7 @@ def check_losses(rows: pa.Table, most: float) -> None:
 
 def _in_favour(rows: pa.Table, source: str) -> str:
     """Where most of the documents are that those of a source duplicate."""
-    lost = rows.filter(pc.and_(pc.equal(rows["source"], source), pc.is_valid(rows["id"])))
-    places = pc.value_counts(pc.coalesce(lost["of_corpus"], lost["of_source"])).to_pylist()
-    first = min((item for item in places if item["values"] is not None), key=_most_first, default=None)
-    return f", {first['counts']:,} for documents of {first['values']}" if first else ""
+    lost = rows.filter(pc.and_(pc.equal(rows["source"], source), pc.not_equal(rows["kind"], "source")))
+    lost = lost.append_column("place", pc.coalesce(lost["of_corpus"], lost["of_source"]))
+    first = next((item for item in _sums(lost, "place") if item["place"] is not None), None)
+    return f", {first['removed']:,} for documents of {first['place']}" if first else ""

@@ -17,7 +17,7 @@ from curate.runtime.phases import AFTER, Phase, model_path, phases, sample_size,
 from curate.runtime.plan import Input, Plan
 from curate.runtime.reader import expanded
 from curate.stage import Census, Load, Stage, StageConfig
-from curate.storage import routed
+from curate.storage import routed, shard
 from curate.storage.corpus import Corpus
 
 
@@ -72,8 +72,12 @@ def _columns(plan: Plan, stage: Stage, config: StageConfig, phase: Phase) -> Ite
 
 
 def _file_bytes(path: Path) -> int:
+    """Bytes of a model as Arrow holds them, without what is written behind it."""
     metadata = pq.read_metadata(path)
-    return sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    groups = range(metadata.num_row_groups)
+    if "digests" in (shard.read_footer(path) or {}):
+        groups = groups[:1]
+    return sum(metadata.row_group(group).total_byte_size for group in groups)
 
 
 def _filtering(plan: Plan) -> Iterable[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import resource
@@ -80,8 +81,10 @@ class Work:
 
 
 def read_model(plan: Plan, stage: Stage, census: int) -> pa.Table:
-    """The model that a census settled on."""
-    return shards.read(model_path(plan, stage, census))
+    """The model that a census settled on, without what is written behind it."""
+    path = model_path(plan, stage, census)
+    footer = shards.read_footer(path)
+    return next(shards.groups(path)) if footer and "digests" in footer else shards.read(path)
 
 
 def run_task(work: Work, index: int) -> dict[str, Any]:
@@ -258,6 +261,19 @@ class _PartTables:
         return _surveys(*self._given, columns)
 
 
+class _SettleTables:
+    """What a census's links left or, without any, its surveys; every pass reads it again."""
+
+    def __init__(self, work: Work, census: int, links: int) -> None:
+        self._work, self._census, self._links = work, census, links
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        if not self._links:
+            yield from _surveys(self._work, self._census, None)
+        for number in range(self._links):
+            yield from routed.read(self._work.plan.output.work(work_name("link", self._census, number)))
+
+
 def _link(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     census = _census(work, phase)
     assert census.link is not None
@@ -271,17 +287,19 @@ def _link(work: Work, phase: Phase, number: int) -> dict[str, Any]:
 def _settle(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     census = _census(work, phase)
     links = next((p.tasks for p in work.phases if p.kind == "link" and p.census == phase.census), 0)
-    tables = _surveys(work, phase.census, None)
-    if links:
-        paths = (work.plan.output.work(work_name("link", phase.census, i)) for i in range(links))
-        tables = (table for path in paths for table in routed.read(path))
-    settled: Settled = census.settle(tables, work.config)
+    settled: Settled = census.settle(_SettleTables(work, phase.census, links), work.config)
     if settled.rows is not None:
         _write_rows(work, phase.census, settled)
     footer = {"rows": settled.rows is not None, "removed": dict(settled.removed), "where": _refused(work, phase.census)}
     model = settled.model if settled.model is not None else read_model(work.plan, work.stage, phase.census - 1)
     footer["digest"] = table_digest(model)
-    shards.write(model_path(work.plan, work.stage, phase.census), model, footer)
+    path = model_path(work.plan, work.stage, phase.census)
+    if settled.details is None:
+        shards.write(path, model, footer)
+        return {}
+    with shards.Pieces(path, footer, durable=True) as pieces:
+        for table in itertools.chain([model], settled.details):
+            pieces.add(table, table_digest(table))
     return {}
 
 

@@ -45,16 +45,17 @@ def write(path: Path, table: pa.Table, footer: dict[str, Any]) -> None:
 class Pieces:
     """A Parquet file written table by table, a row group each, whole or not at all; none without a table.
 
-    For hashes, which no codec makes smaller: nothing is compressed, and nothing is synced.
-    Its footer holds rows and digests.
+    Its footer holds what is given, and the digest of each table. Without `durable`, for hashes that can be had again,
+    nothing is compressed or synced.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, footer: dict[str, Any] | None = None, durable: bool = False) -> None:
         self._path = path
+        self._footer = footer or {}
+        self._durable = durable
         self._stack = contextlib.ExitStack()
         self._writer: pq.ParquetWriter | None = None
         self._digests: list[str] = []
-        self._rows = 0
 
     def __enter__(self) -> Pieces:
         return self
@@ -62,17 +63,17 @@ class Pieces:
     def add(self, table: pa.Table, digest: str) -> None:
         """Append a table, as one row group; digest: that of its values."""
         if self._writer is None:
-            aside = self._stack.enter_context(files.replacing(self._path, durable=False))
+            aside = self._stack.enter_context(files.replacing(self._path, self._durable))
+            codec = "zstd" if self._durable else "none"
             self._writer = pq.ParquetWriter(
-                aside, table.schema, compression="none", use_dictionary=False, write_statistics=False
+                aside, table.schema, compression=codec, use_dictionary=False, write_statistics=False
             )
         self._digests.append(digest)
-        self._rows += table.num_rows
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
 
     def __exit__(self, kind: Any, problem: Any, trace: Any) -> None:
         if self._writer is not None:
-            self._writer.add_key_value_metadata(metadata({"rows": self._rows, "digests": self._digests}))
+            self._writer.add_key_value_metadata(metadata({**self._footer, "digests": self._digests}))
             self._writer.close()
         self._stack.__exit__(kind, problem, trace)
 

@@ -307,8 +307,10 @@ def summarised(table: pa.Table, config: DedupConfig) -> pa.Table:
     assert STAGE.after.needs is not None
     needs = [*STAGE.after.needs(config), *STAGE.adds(config).names, "shard", "row"]
     surveys = [STAGE.after.survey(piece.select(needs), None, config) for piece in given]
-    linked = (STAGE.after.link(iter(tables), part, config) for part, tables in routed(surveys, 3))
-    return STAGE.after.settle(linked, config).model
+    linked = [STAGE.after.link(iter(tables), part, config) for part, tables in routed(surveys, 3)]
+    settled = STAGE.after.settle(linked, config)
+    assert settled.model is not None and settled.details is not None
+    return pa.concat_tables([settled.model, *settled.details])
 
 
 def test_summary_and_report():
@@ -320,11 +322,11 @@ def test_summary_and_report():
     rows = summary.to_pylist()
     losses = {row["source"]: (row["documents"], row["removed"]) for row in rows if row["kind"] == "source"}
     assert losses == {"a": (2, 1), "b": (2, 2), "c": (2, 0)}
-    pairs = {row["id"]: row for row in rows if row["kind"] != "source"}
+    pairs = {row["id"]: row for row in rows if row["id"]}
     assert {row["of"] for row in pairs.values()} == {"d0003"}
     assert {row["of_source"] for row in pairs.values()} == {"a"}
     assert {name: row["kind"] for name, row in pairs.items()} == dict.fromkeys(("d0000", "d0001", "d0002"), "near")
-    lines = STAGE.report(None, summary, config)
+    lines = STAGE.report(None, summary.filter(pc.is_null(summary["id"])), config)
     assert lines[1] == "removed: 0 exact, 0 normalised, 3 near"
     assert lines[2:] == ["  b: 2 of 2 (100.0%)", "  a: 1 of 2 (50.0%)"]
 
