@@ -22,7 +22,7 @@ from curate.stages import stages
 
 ROOT = Path(curate.__file__).parents[1]
 CURATE = Path(sys.executable).with_name("curate")
-OWN = "tests.own.lines,tests.own.length,tests.own.tally"
+OWN = "tests.own.lines,tests.own.length,tests.own.tally,tests.own.seen"
 NOT_COMPARED = ("record", "work", ".lock")
 
 

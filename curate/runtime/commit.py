@@ -18,7 +18,7 @@ from curate.stage import Stage
 from curate.storage import files
 from curate.storage import manifest as manifests
 from curate.storage import shard as shards
-from curate.storage.corpus import DOCUMENTS, Corpus, generations
+from curate.storage.corpus import DOCUMENTS, Corpus, Generation, generations
 from curate.storage.manifest import Manifest, ShardEntry
 
 _OURS = re.compile(rf"\d{{5,}}\.|{re.escape(files.TEMPORARY)}")  # what an export before may have left, by its name
@@ -74,17 +74,22 @@ def tidy(plan: Plan) -> None:
         corpus = Corpus(plan.target)
         for layer in corpus.layers():
             if layer not in plan.carried and corpus.must(layer).carried:
-                files.remove_tree(corpus.folder(layer))
+                (corpus.folder(layer) / manifests.NAME).unlink()
+                _forget(corpus.folder(layer), None, carried=True)
 
 
 def forget_others(plan: Plan) -> None:
     """Delete every generation but the one that is a layer now."""
     for folder in folders(plan):
         found = manifests.read(folder)
-        keep = found.generation if found else plan.generation
-        for path in generations(folder):
-            if path.name != keep:
-                files.remove_tree(path)
+        _forget(folder, found.generation if found else plan.generation, carried=folder != plan.output.folder.parent)
+
+
+def _forget(folder: Path, keep: str | None, carried: bool) -> None:
+    """carried: one that a run of its own is making, in place of what was carried, is not this run's to delete."""
+    for path in generations(folder):
+        if path.name != keep and not (carried and Generation(path).work("plan.json").exists()):
+            files.remove_tree(path)
 
 
 def _footer(plan: Plan, layer: str, name: str) -> dict[str, Any]:

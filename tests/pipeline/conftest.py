@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from curate.runtime import plan
 from tests import running
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_surveys() -> Iterator[None]:
+    """What runs in this process surveys small corpora by several tasks, some of them of several shards."""
+    before, plan.SURVEY_LEAST = plan.SURVEY_LEAST, 2500
+    yield
+    plan.SURVEY_LEAST = before
 
 
 @pytest.fixture(scope="module")

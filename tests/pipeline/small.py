@@ -26,11 +26,13 @@ class Recipe:
     few: int = 2
     where: str = "length > 60"
     carry: str = "all"
+    characters: int = 20
     format: str = "jsonl"
+    most: int = 1000
 
     def changed(self, name: str) -> Recipe:
         """With another value of one option, or the first value again."""
-        other = Recipe(True, 2, 3, "length > 90 AND tally >= 0", "none", "jsonl.gz")
+        other = Recipe(True, 2, 3, "length > 90 AND tally >= 0", "none", 5, "jsonl.gz")
         value = getattr(self, name)
         return replace(self, **{name: getattr(other if value == getattr(Recipe(), name) else Recipe(), name)})
 
@@ -46,15 +48,18 @@ def steps(root: Path, recipe: Recipe) -> list[tuple[str, dict[str, Any], dict[st
     """Each verb, its options and the common ones."""
     pool, kept = str(root / "pool"), str(root / "kept")
     where = recipe.where.replace("tally", "rare")
+    seen = {"characters": recipe.characters, "most": recipe.most}
     return [
         ("lines", {"sources": [str(root / "raw")], "upper": recipe.upper}, {"to": pool, "shard_bytes": "1k"}),
         ("length", {"unit": recipe.unit}, {"corpus": pool}),
         ("tally", {"few": recipe.few, "sample": 9}, {"corpus": pool, "where": "length > 45", "as_": "rare"}),
+        ("seen", seen, {"corpus": pool}),
         (
             "select",
             {},
             {"corpus": pool, "where": where, "carry": recipe.carry, "to": kept},
         ),
+        ("seen", {**seen, "against": [pool]}, {"corpus": kept}),
         ("length", {}, {"corpus": kept, "as_": "again"}),
         ("export", {"format": recipe.format}, {"corpus": kept, "to": str(root / "out")}),
     ]

@@ -19,7 +19,7 @@ from tests.pipeline import small
 
 pytestmark = pytest.mark.usefixtures("own_stages")
 
-STEPS = ("lines", "length", "rare", "kept", "again", "out")
+STEPS = ("lines", "length", "rare", "seen", "kept", "seen in kept", "again", "out")
 
 
 def redone(results) -> list[str]:
@@ -37,8 +37,9 @@ def root(fresh):
 @pytest.mark.parametrize(
     ("option", "expected"),
     [
-        ("upper", ["lines", "length", "rare", "kept", "again", "out"]),
+        ("upper", [*STEPS]),
         ("few", ["rare", "kept"]),  # carried into `kept`, but its text stays as it was
+        ("characters", ["seen", "kept", "seen in kept"]),
         ("carry", ["kept"]),
         ("format", ["out"]),
     ],
@@ -181,6 +182,19 @@ def test_a_carried_layer_made_anew_stays(root):
         small.run(root, small.Recipe())
         assert Corpus(kept).must("length").fingerprint == mine
         next((root / "kept/documents").glob("*/shards/*.parquet")).unlink()
+
+
+@pytest.mark.parametrize("carry", ["all", "none"])
+def test_a_layer_being_made_in_place_of_a_carried_one_is_left_to_its_run(root, carry):
+    select = {"corpus": str(root / "pool"), "where": "length > 60", "to": str(root / "kept")}
+    mine = {"corpus": str(root / "kept"), "as_": "rare", "max_errors": "9"}
+    running.step("select", {}, carry="all", **select)
+    with pytest.raises(running.Stopped):
+        running.step("tally", {"few": 4}, running.Stopping(3), **mine)
+    running.step("select", {}, carry=carry, **select)
+    done = running.step("tally", {"few": 4}, **mine).executed
+    assert done == running.step("tally", {"few": 4}, **{**mine, "as_": "other"}).executed - 3 > 0
+    assert len(list((root / "kept/rare").glob("*/"))) == 1
 
 
 def test_an_export_that_was_overwritten_half_way_is_not_taken_for_whole(root):
@@ -342,7 +356,7 @@ def test_verify_finds_a_shard_too_many(root):
 def test_verify_finds_a_stale_layer(root):
     material.write_lines(root / "raw/a.txt", ["all new"])
     running.step("lines", {"sources": [str(root / "raw")]}, max_errors="9", to=str(root / "pool"), shard_bytes="1k")
-    assert {*wrong(root)} == {"length", "rare"}
+    assert {*wrong(root)} == {"length", "rare", "seen"}
 
 
 def test_verify_finds_any_flipped_byte_of_the_values(root):

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
+from curate.errors import DataError
 from tests import material
 from tests.crash import Crash, crashing
 from tests.pipeline import small
@@ -20,14 +22,14 @@ from tests.running import Stopped, Stopping, copied, difference
 
 pytestmark = pytest.mark.usefixtures("own_stages")
 
-OPTIONS = ("upper", "unit", "few", "where", "carry", "format")
+OPTIONS = ("upper", "unit", "few", "where", "carry", "characters", "format")
 
 
 def finish(root: Path, recipe: small.Recipe, fresh: Callable[[], Path]) -> None:
     """Run to the end; the result must be the undisturbed one, and a run after it must do nothing."""
     small.run(root, recipe)
     assert difference(small.tree(root), small.undisturbed(root, recipe, fresh)) == []
-    assert small.executed(small.run(root, recipe)) == [0] * 6
+    assert small.executed(small.run(root, recipe)) == [0] * 8
 
 
 def interrupted(root: Path, recipe: small.Recipe, tasks: int) -> None:
@@ -40,6 +42,12 @@ def crashed(root: Path, recipe: small.Recipe, changes: int) -> None:
     """Run until so many changes have reached the disk, then nothing more."""
     with contextlib.suppress(Crash), crashing(root, changes):
         small.run(root, recipe)
+
+
+def refused(root: Path, recipe: small.Recipe) -> None:
+    """Run until an alarm rings, for what was seen in the pool or, where nothing was, in what was kept of it."""
+    with contextlib.suppress(DataError):
+        small.run(root, replace(recipe, most=0))
 
 
 def machine(fresh: Callable[[], Path]) -> type[RuleBasedStateMachine]:
@@ -79,9 +87,15 @@ def machine(fresh: Callable[[], Path]) -> type[RuleBasedStateMachine]:
         def crash(self, changes: int) -> None:
             crashed(self.root, self.recipe, changes)
 
+        @rule()
+        def refuse(self) -> None:
+            refused(self.root, self.recipe)
+
         @rule(number=st.integers(0, 10_000))
-        def lose_a_shard(self, number: int) -> None:
-            found = sorted([*self.root.glob("*/*/*/shards/*.parquet"), *self.root.glob("*/*/*/*.parquet")])
+        def lose_a_file(self, number: int) -> None:
+            found = sorted(
+                path for kind in ("shards/", "index/", "") for path in self.root.glob(f"*/*/*/{kind}*.parquet")
+            )
             if found:
                 found[number % len(found)].unlink()
 
