@@ -87,13 +87,15 @@ def curve(bands: Bands | None) -> pa.Table:
     return pa.table({"similarity": pa.array(points, pa.float64()), "found": pa.array(found, pa.float64())})
 
 
-def report(bands: Bands | None, contained: bool = False) -> list[str]:
-    """The curve for people and, where containment is what counts, what it means for sizes."""
-    if bands is None:
-        return ["only equal documents were looked for"]
-    points = ", ".join(f"{point:.1f}: {probability(point, bands):.1%}" for point in (0.5, 0.6, 0.7, 0.8, 0.9))
-    lines = [f"{bands.bands} bands of {bands.rows} rows; share of pairs compared, by similarity: {points}"]
+def report(bands: Bands, threshold: float, contained: bool = False) -> list[str]:
+    """The curve for people, at the threshold too, and, where containment is what counts, what it means for sizes."""
+    similarities = sorted({0.5, 0.6, 0.7, 0.8, 0.9, threshold})
+    points = ", ".join(f"{point:g}: {probability(point, bands):.1%}" for point in similarities)
+    several = "s" * (bands.bands > 1)
+    lines = [f"{bands.bands} band{several} of {bands.rows} rows; share of pairs compared, by similarity: {points}"]
     if contained:
-        sizes = ", ".join(f"{share:.0%} from {size_ratio(share, 1.0, bands):.0%}" for share in (0.1, 0.5, 0.9, 0.99))
-        lines.append(f"share of documents wholly inside a longer one that are compared with it, by their size: {sizes}")
+        sizes = ", ".join(f"{size_ratio(share, 1.0, bands):.0%}: {share:.0%}" for share in (0.1, 0.5, 0.9, 0.99))
+        lines.append(
+            f"share of documents wholly inside another that are compared with it, by their share of its size: {sizes}"
+        )
     return lines

@@ -23,11 +23,14 @@ SUMMARY = pa.schema(
         ("documents", pa.int64()),
         ("removed", pa.int64()),
         ("capped", pa.int64()),
+        ("unnamed", pa.int64()),
+        ("unranked", pa.int64()),
     ]
 )
-"""kind is `source` for a source's documents, how many of them were removed, and how many were compared with only
-some of their candidates; rows of another kind without an id count the removed documents of that kind and of equal
-`source`, `of_source`, `of_corpus`. For a removed document it is `against` (an old corpus, `of_corpus`, holds `of`), or
+"""kind is `source` for a source's documents, how many of them were removed, were compared with only some of their
+candidates, and have no value in the column that names them or in the one that says which stays; rows of another kind
+without an id count the removed documents of that kind and of equal `source`, `of_source`, `of_corpus`. For a removed
+document it is `against` (an old corpus, `of_corpus`, holds `of`), or
 
     exact       the same digest
     normalised  the same set of n-grams, so other case, spacing or punctuation
@@ -38,15 +41,16 @@ some of their candidates; rows of another kind without an id count the removed d
 
 KINDS = ("exact", "normalised", "contained", "near", "unverified")
 LEAST_DOCUMENTS = 1000
-_LOSS = ("kind", "source", "documents", "removed", "capped")
+_LOSS = ("kind", "source", "documents", "removed", "capped", "unnamed", "unranked")
 _PLACES = ("kind", "source", "of_source", "of_corpus")
 _LISTED = 5
 
 
-def survey_pairs(table: pa.Table) -> pa.Table:
+def survey_pairs(table: pa.Table, name: str | None = None, rank: str | None = None) -> pa.Table:
     """What `pairs` needs of a shard, with a `part`: removed documents by the one they duplicate, the kept ones
     that others duplicate by their id, and the counts of each source by its name.
 
+    name, rank: columns without which a document is equal to none, or the last choice to stay; None where all have them.
     About 65 bytes, two ids and a source's name for each such document.
     """
     shared = table.filter(pc.greater(table["dedup_size"], 1))
@@ -64,24 +68,37 @@ def survey_pairs(table: pa.Table) -> pa.Table:
             "digest": shared["digest"],
         }
     )
-    rows = pa.concat_tables([found, _losses(table)], promote_options="default")
+    rows = pa.concat_tables([found, _losses(table, name, rank)], promote_options="default")
     return rows.append_column("part", _parts(pc.coalesce(rows["of"], rows["id"], rows["source"])))
 
 
-def _losses(table: pa.Table) -> pa.Table:
-    counts = {name: table[name].cast(pa.int64()) for name in ("dedup_keep", "dedup_capped")}
+def _losses(table: pa.Table, name: str | None, rank: str | None) -> pa.Table:
+    flags = {
+        "kept": table["dedup_keep"],
+        "capped": table["dedup_capped"],
+        "unnamed": _missing(table, name),
+        "unranked": _missing(table, rank),
+    }
+    counts = {flag: values.cast(pa.int64()) for flag, values in flags.items()}
     grouped = pa.table({"source": table["source"], **counts}).group_by("source", use_threads=False)
-    counted = grouped.aggregate([([], "count_all"), ("dedup_keep", "sum"), ("dedup_capped", "sum")])
-    kept = pc.fill_null(counted["dedup_keep_sum"], 0)
+    counted = grouped.aggregate([([], "count_all"), *((flag, "sum") for flag in flags)])
+    kept = pc.fill_null(counted["kept_sum"], 0)
     return pa.table(
         {
             "kind": pa.repeat("source", counted.num_rows),
             "source": counted["source"],
             "documents": counted["count_all"],
             "removed": pc.subtract(counted["count_all"], kept),
-            "capped": counted["dedup_capped_sum"],
+            **{flag: counted[f"{flag}_sum"] for flag in ("capped", "unnamed", "unranked")},
         }
     )
+
+
+def _missing(table: pa.Table, column: str | None) -> pa.Array | pa.ChunkedArray:
+    """Where a column is null or NaN."""
+    if column is None:
+        return pa.repeat(False, table.num_rows)
+    return pc.is_null(table[column], nan_is_null=True)
 
 
 def _parts(names: pa.ChunkedArray) -> pa.Array:
@@ -171,6 +188,25 @@ def report(rows: pa.Table, most: int = 10) -> list[str]:
     lines += [f"  {_told(item)}" for item in _worst_first(lost).slice(0, most).to_pylist()]
     if lost.num_rows > most:
         lines.append(f"  and {lost.num_rows - most:,} sources that lost less")
+    return lines
+
+
+def warnings(rows: pa.Table, name: str | None, rank: str | None, sources: Iterable[str] = ()) -> list[str]:
+    """What the options ask for and the documents do not have; rows: the counts.
+
+    name, rank: as `survey_pairs` was given them. sources: those that a priority lists.
+    """
+    losses = rows.filter(pc.equal(rows["kind"], "source"))
+    total = pc.sum(losses["documents"]).as_py() or 0
+    unnamed, unranked = (pc.sum(losses[flag]).as_py() or 0 for flag in ("unnamed", "unranked"))
+    lines = []
+    if unnamed:
+        lines.append(f"{unnamed:,} of {total:,} documents have no {name}, and so stay")
+    if unranked:
+        lines.append(f"{unranked:,} of {total:,} documents have no {rank}, and so stay only where no duplicate has one")
+    known = {*losses["source"].to_pylist()}
+    if strangers := [source for source in sources if source not in known]:
+        lines.append(f"--keep source-priority: no document here is of source {', '.join(strangers)}")
     return lines
 
 

@@ -24,19 +24,33 @@ class DedupConfig(StageConfig):
 
     Candidates come from MinHash bands over n-grams; each is then compared by exact Jaccard similarity with the
     documents kept before it, so nothing is removed without a kept document that it really resembles.
-    `dedup_keep` says which stay.
+
+    It adds columns and takes no document out: `curate select CORPUS --where dedup_keep --to NEW` does.
+    dedup_keep: whether it stays.
+    dedup_of: the id of the document that it duplicates, null for one that stays.
+    dedup_similarity: the similarity to that one, null where texts were not compared.
+    dedup_size: how many documents there are of one that stays, itself included.
+    dedup_capped: the search for its duplicate ended early, see --most-comparisons.
+    dedup_corpus: the corpus of --against that holds dedup_of.
     """
 
     by: Literal["similarity", "normalised", "text", "url"] = Field(
         "similarity",
         description="What makes documents duplicates: similar n-grams, the same words in the same order (whatever "
-        "case, spacing and punctuation), the same text, or the same address.",
+        "case, spacing and punctuation), the same text, or the same url (whatever scheme, fragment, last slash and "
+        "case of the host).",
     )
     threshold: float = Field(
-        0.8, gt=0, le=1, description="Jaccard similarity of n-gram sets from which a document counts as a duplicate."
+        0.8,
+        gt=0,
+        le=1,
+        description="Similarity of n-gram sets, as --verify measures it, from which a document counts as a duplicate.",
     )
     ngram: int = Field(5, ge=1, le=100, description="Tokens in an n-gram; shorter documents match only the same ones.")
-    unit: Literal["word", "character"] = Field("word", description="What an n-gram is made of.")
+    unit: Literal["word", "character"] = Field(
+        "word",
+        description="What an n-gram is made of; of scripts that put no space between words each character is a word.",
+    )
     permutations: int = Field(
         128, ge=16, le=4096, description="Length of a document's sketch, cut into bands to suit the threshold."
     )
@@ -56,8 +70,8 @@ class DedupConfig(StageConfig):
     keep: str = Field(
         "longest",
         description="Which of several duplicates stays: longest (in bytes), first (the smallest id), newest (by date), "
-        "best:COLUMN (the largest value) or source-priority:A,B,... (the first source named); equal ones by digest, "
-        "then id.",
+        "best:COLUMN (the largest value) or source-priority:A,B,... (the first source named); those without a value "
+        "last, equal ones by digest, then id.",
     )
     scope: str = Field(
         "global", description="Deduplicate the whole corpus (global), or only within equal values of a column."
@@ -70,8 +84,8 @@ class DedupConfig(StageConfig):
     )
     against: list[OldCorpus] = Field(
         [],
-        description="Corpora deduplicated before, FOLDER or NAME=FOLDER; what they hold is removed here, "
-        "and they stay as they are.",
+        description="Corpora deduplicated before with the same options, FOLDER or NAME=FOLDER; what they hold is "
+        "removed here, and they stay as they are.",
     )
     index: bool = Field(True, description="Keep keys and sketches beside the layer, for --against; 0.7 kB a document.")
     max_source_loss: Annotated[Share, Alarm] = Field(
@@ -91,6 +105,11 @@ class DedupConfig(StageConfig):
     def _whole_cut(self) -> DedupConfig:
         from curate.algorithms import dedup_bands
 
+        if self.by != "similarity":
+            idle = [name for name in OF_SIMILARITY if getattr(self, name) != type(self).model_fields[name].default]
+            if idle:
+                raise ValueError(f"{idle[0]} tells nothing where by is {self.by}; leave it out")
+            return self
         if (self.bands is None) != (self.rows is None):
             raise ValueError("bands and rows belong together; give both or neither")
         if self.bands is None:
@@ -111,6 +130,12 @@ def cut(config: DedupConfig) -> Bands | None:
     return dedup_bands.chosen(config.threshold, config.permutations)
 
 
+OF_SIMILARITY = ("threshold", "ngram", "unit", "permutations", "bands", "rows", "sketch", "verify")
+SOUGHT = {
+    "normalised": "only documents of the same words in the same order were looked for",
+    "text": "only documents of the same text were looked for",
+    "url": "only documents of the same address were looked for",
+}
 SAME = ("by", "ngram", "unit", "permutations", "bands", "rows", "sketch", "threshold", "scope", "seed")
 
 
@@ -135,7 +160,15 @@ def needs_old_sets(config: DedupConfig) -> tuple[str, ...]:
 
 
 def needs_pairs(config: DedupConfig) -> tuple[str, ...]:
-    return ("id", "digest", "source")
+    return tuple(dict.fromkeys(("id", "digest", "source", *filter(None, told_by(config)))))
+
+
+def told_by(config: DedupConfig) -> tuple[str | None, str | None]:
+    """The column that names a document and the one that says which stays, None where every document has it."""
+    from curate.algorithms import dedup_rules
+
+    column = dedup_rules.order(config.keep).column
+    return "url" if config.by == "url" else None, None if column == "bytes" else column
 
 
 def adds(config: DedupConfig) -> pa.Schema:
@@ -259,7 +292,7 @@ def apply(table: pa.Table, mine: pa.Table | None, prepared: pa.Table, config: De
 def survey_pairs(table: pa.Table, mine: None, config: DedupConfig) -> pa.Table:
     from curate.algorithms import dedup_pairs
 
-    return dedup_pairs.survey_pairs(table)
+    return dedup_pairs.survey_pairs(table, *told_by(config))
 
 
 def link_pairs(tables: Tables, part: int, config: DedupConfig) -> pa.Table:
@@ -277,10 +310,15 @@ def settle_pairs(tables: Iterable[pa.Table], config: DedupConfig) -> Settled:
 
 
 def report(model: pa.Table | None, summary: pa.Table | None, config: DedupConfig) -> list[str]:
-    from curate.algorithms import dedup_bands, dedup_pairs
+    from curate.algorithms import dedup_bands, dedup_pairs, dedup_rules
 
-    lines = dedup_bands.report(cut(config), config.verify == "containment")
-    return lines if summary is None else [*lines, *dedup_pairs.report(summary)]
+    bands = cut(config)
+    contained = config.verify == "containment"
+    lines = dedup_bands.report(bands, config.threshold, contained) if bands else [SOUGHT[config.by]]
+    if summary is None:
+        return lines
+    sources = dedup_rules.order(config.keep).sources
+    return [*lines, *dedup_pairs.warnings(summary, *told_by(config), sources), *dedup_pairs.report(summary)]
 
 
 def alarm(summary: pa.Table, config: DedupConfig) -> None:

@@ -301,6 +301,14 @@ def test_bad_options(options):
         DedupConfig(**options)
 
 
+@pytest.mark.parametrize("by", ["normalised", "text", "url"])
+def test_options_of_similarity_alone(by):
+    assert DedupConfig(by=by, threshold=0.8, keep="first").threshold == 0.8
+    for options in ({"threshold": 0.7}, {"verify": "containment"}, {"bands": 14, "rows": 8}):
+        with pytest.raises(ValidationError, match=f"{next(iter(options))} tells nothing where by is {by}"):
+            DedupConfig(by=by, **options)
+
+
 def summarised(table: pa.Table, config: DedupConfig) -> pa.Table:
     given = shards(table.drop_columns(["shard", "row"]), [2])
     assert STAGE.after is not None
@@ -329,6 +337,10 @@ def test_summary_and_report():
     lines = STAGE.report(None, summary.filter(pc.is_null(summary["id"])), config)
     assert lines[1] == "removed: 0 exact, 0 normalised, 3 near"
     assert lines[2:] == ["  b: 2 of 2 (100.0%)", "  a: 1 of 2 (50.0%)"]
+    config = DedupConfig(keep="source-priority:b,bb")
+    lines = STAGE.report(None, summary.filter(pc.is_null(summary["id"])), config)
+    assert lines[1] == "--keep source-priority: no document here is of source bb"
+    assert STAGE.report(None, None, DedupConfig(by="url")) == ["only documents of the same address were looked for"]
 
 
 def test_kinds_of_pairs():

@@ -36,14 +36,15 @@ def test_sizes_that_containment_finds(containment, found):
 
 
 def test_reports():
-    assert dedup_bands.report(None) == ["only equal documents were looked for"]
-    assert dedup_bands.report(DEFAULT) == [
+    assert dedup_bands.report(DEFAULT, 0.8) == [
         "21 bands of 6 rows; share of pairs compared, by similarity: "
         "0.5: 28.2%, 0.6: 63.3%, 0.7: 92.8%, 0.8: 99.8%, 0.9: 100.0%"
     ]
-    assert dedup_bands.report(DEFAULT, contained=True)[1] == (
-        "share of documents wholly inside a longer one that are compared with it, by their size: "
-        "10% from 41%, 50% from 56%, 90% from 69%, 99% from 76%"
+    assert dedup_bands.report(FINEWEB, 0.75)[0].endswith("0.7: 56.5%, 0.75: 77.2%, 0.8: 92.4%, 0.9: 100.0%")
+    assert dedup_bands.report(Bands(1, 128), 0.99999)[0].startswith("1 band of 128 rows")
+    assert dedup_bands.report(DEFAULT, 0.8, contained=True)[1] == (
+        "share of documents wholly inside another that are compared with it, by their share of its size: "
+        "41%: 10%, 56%: 50%, 69%: 90%, 76%: 99%"
     )
 
 

@@ -120,6 +120,21 @@ def test_nothing_to_tell():
     dedup_pairs.check_losses(counts_of(summary), 0.0)
 
 
+@pytest.mark.parametrize("values", [[None, 1.0, None, 2.0, float("nan"), 3.0, 4.0], [1.0] * 7])
+def test_options_that_the_documents_do_not_answer_are_told(values):
+    table = layer(HERE).append_column("score", pa.array(values, pa.float64()))
+    table = table.append_column("url", pa.array(["u", *[None] * 6], pa.string()))
+    linked = dedup_pairs.pairs([dedup_pairs.survey_pairs(table, "url", "score").drop_columns(["part"])])
+    counts, _ = dedup_pairs.summary([linked])
+    unranked = ["3 of 7 documents have no score, and so stay only where no duplicate has one"] * (values[0] is None)
+    assert dedup_pairs.warnings(counts, "url", "score", ["b", "c", "d"]) == [
+        "6 of 7 documents have no url, and so stay",
+        *unranked,
+        "--keep source-priority: no document here is of source c, d",
+    ]
+    assert dedup_pairs.warnings(counts_of(summarised(layer(HERE))), None, None, ["a"]) == []
+
+
 # --- the alarm ------------------------------------------------------------------------------------
 
 
