@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from curate.errors import CurateError, UsageError
 from curate.runtime import ledger
 from curate.runtime.output import carried_generation
-from curate.runtime.phases import file_mark, model_path, slice_shards
+from curate.runtime.phases import boot_path, file_mark, model_path, slice_shards
 from curate.runtime.plan import Plan
 from curate.stage import Stage
 from curate.storage import files
@@ -66,7 +66,7 @@ def folders(plan: Plan) -> list[Path]:
 
 def tidy(plan: Plan) -> None:
     """Delete what this run, or one that was killed, left beside what the manifests name."""
-    files.remove_tree(plan.output.work(""))
+    forget_work(plan)
     for folder in folders(plan):
         files.remove_unfinished(folder)
     forget_others(plan)
@@ -76,6 +76,15 @@ def tidy(plan: Plan) -> None:
             if layer not in plan.carried and corpus.must(layer).carried:
                 (corpus.folder(layer) / manifests.NAME).unlink()
                 _forget(corpus.folder(layer), None, carried=True)
+
+
+def forget_work(plan: Plan) -> None:
+    """Delete the working files, and only then the note of what stands for them."""
+    note = boot_path(plan)
+    for path in note.parent.glob("*"):
+        if path != note:
+            path.unlink(missing_ok=True)
+    files.remove_tree(note.parent)
 
 
 def forget_others(plan: Plan) -> None:

@@ -13,6 +13,7 @@ from curate.runtime.fingerprint import planned_options
 from curate.runtime.output import carried_generation
 from curate.runtime.plan import Plan
 from curate.stage import AlarmMarker, Stage, StageConfig, marked
+from curate.storage import files
 from curate.storage import manifest as manifests
 from curate.storage import shard as shards
 
@@ -226,6 +227,23 @@ def limits(plan: Plan, stage: Stage) -> dict[str, Any]:
 def accepted_path(plan: Plan) -> Path:
     """Where a silent alarm notes its limits, beside the result and no part of it; lost, the alarm is asked again."""
     return plan.output.record("accepted.json")
+
+
+def boot_path(plan: Plan) -> Path:
+    """Where a run notes which start of its machine stands for working files and indexes that are not synced.
+
+    While that lasts they are whole, whoever is killed. There is no note, and all is synced, where another machine may
+    have the same disk, since nobody could tell whether that was started anew.
+    """
+    return plan.output.work("boot")
+
+
+def vouched(plan: Plan) -> bool:
+    """Whether the machine, as it is now started, stands for what was not synced."""
+    try:
+        return boot_path(plan).read_text(encoding="utf-8") == files.boot()
+    except FileNotFoundError:
+        return False
 
 
 def _accepted(plan: Plan, stage: Stage) -> bool:

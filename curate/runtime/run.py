@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shlex
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import DataError, IncompleteError, UsageError
-from curate.runtime.commit import commit, folders, forget_others, tidy
+from curate.runtime.commit import commit, folders, forget_others, forget_work, tidy
 from curate.runtime.executors.base import Executor, Outcome, Task
 from curate.runtime.fingerprint import planned_options
 from curate.runtime.memory import UNLIMITED, Budget, Memory, remember_compiled
-from curate.runtime.phases import Phase, described, needed, phases
+from curate.runtime.phases import Phase, boot_path, described, needed, phases, vouched
 from curate.runtime.plan import Plan, existing_manifest
 from curate.runtime.status import first_rejects
 from curate.stage import Stage
@@ -109,13 +108,15 @@ def execute(
     config = planned_options(stage, plan.options)
     found = phases(plan, stage, config)
     memory = Memory(plan, stage, config, budget)
-    if budget.limit is not None:
+    if budget.limit is not None and not _unsynced(plan):
         memory.check(phase for phase, _ in needed(plan, stage, found))
     with contextlib.ExitStack() as locks:
         for folder in folders(plan):
             locks.enter_context(files.locked(folder))
         run = _Run(plan, executor, parse_errors(max_errors), notify, memory)
-        _forget_unsynced(plan)
+        if _unsynced(plan):
+            files.remove_tree(plan.output.index("").parent)
+            forget_work(plan)
         todo = needed(plan, stage, found)
         existing = existing_manifest(plan)
         if existing is not None and is_made(plan, existing, todo):
@@ -153,20 +154,19 @@ def _ask_again(run: _Run, plan: Plan, todo: list[tuple[Phase, list[int]]]) -> No
 def _write_plan(plan: Plan) -> None:
     with files.replacing(plan_path(plan)) as aside:
         aside.write_text(plan.dumps(), encoding="utf-8")
-    with files.replacing(_boot_path(plan)) as aside:
-        aside.write_text(files.boot(), encoding="utf-8")
 
 
-def _boot_path(plan: Plan) -> Path:
-    return plan.output.work(f"boot-{socket.gethostname()}")
+def _vouch(plan: Plan) -> None:
+    note = boot_path(plan)
+    if files.boot() and files.local(note.parent):
+        with files.replacing(note) as aside:
+            aside.write_text(files.boot(), encoding="utf-8")
+        files.sync(note.parent)  # nothing that is not synced outlasts the note
 
 
-def _forget_unsynced(plan: Plan) -> None:
-    """Delete working files and indexes that were written without being synced before this machine was started anew."""
-    mark = _boot_path(plan)
-    if mark.exists() and mark.read_text(encoding="utf-8") != files.boot():
-        files.remove_tree(plan.output.work(""))
-        files.remove_tree(plan.output.index("").parent)
+def _unsynced(plan: Plan) -> bool:
+    """Whether working files and indexes were left unsynced before the machine was started anew, or by another."""
+    return boot_path(plan).exists() and not vouched(plan)
 
 
 def _prepare_folder(plan: Plan) -> None:
@@ -175,6 +175,7 @@ def _prepare_folder(plan: Plan) -> None:
         forget_others(plan)  # their files are about to be overwritten
     for folder in folders(plan):
         files.remove_unfinished(folder)
+    _vouch(plan)
     _write_plan(plan)
 
 

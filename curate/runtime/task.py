@@ -36,6 +36,7 @@ from curate.runtime.phases import (
     sample_size,
     slice_shards,
     task_phase,
+    vouched,
     work_name,
 )
 from curate.runtime.plan import RUNTIME_COLUMNS, Plan
@@ -55,6 +56,7 @@ class Work:
         self.stage = stage
         self.config = planned_options(stage, plan.options)
         self.phases = phases(plan, stage, self.config)
+        self.vouched = vouched(plan)
         self._prepared: Any = None
         self._ready = False
 
@@ -138,7 +140,7 @@ def _survey(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     else:
         tables = _survey_shards(work, phase, number, seen)
     pieces = (piece for given in tables for piece in ([given] if isinstance(given, pa.Table) else given))
-    routed.write(path, (_routed(work.plan, piece) for piece in pieces), seen)
+    routed.write(path, (_routed(work.plan, piece) for piece in pieces), seen, durable=not work.vouched)
     return {"rows": seen["rows"], "bytes": seen["bytes"]}
 
 
@@ -195,7 +197,8 @@ def _indexed(work: Work, index: int, given: pa.Table | Iterator[pa.Table | Index
     if isinstance(given, pa.Table):
         yield given
         return
-    with shards.Pieces(work.plan.output.index(work.plan.shards[index]["name"])) as kept:
+    path = work.plan.output.index(work.plan.shards[index]["name"])
+    with shards.Pieces(path, codec="none", durable=not work.vouched) as kept:
         for item in given:
             if isinstance(item, Indexed):
                 kept.add(item.table, table_digest(item.table))
@@ -280,7 +283,8 @@ def _link(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     linked = census.link(_PartTables(work, phase.census, number), number, work.config)
     tables = [linked] if isinstance(linked, pa.Table) else linked
     path = work.plan.output.work(work_name("link", phase.census, number))
-    routed.write(path, ((np.zeros(table.num_rows, dtype=np.int64), table) for table in tables), {})
+    keyed = ((np.zeros(table.num_rows, dtype=np.int64), table) for table in tables)
+    routed.write(path, keyed, {}, durable=not work.vouched)
     return {}
 
 
@@ -297,7 +301,7 @@ def _settle(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     if settled.details is None:
         shards.write(path, model, footer)
         return {}
-    with shards.Pieces(path, footer, durable=True) as pieces:
+    with shards.Pieces(path, footer) as pieces:
         for table in itertools.chain([model], settled.details):
             pieces.add(table, table_digest(table))
     return {}
@@ -307,7 +311,7 @@ def _write_rows(work: Work, census: int, settled: Settled) -> None:
     """Write the rows of a census, grouped by shard in pieces of 128 MiB: twice that is held at a time."""
     assert settled.rows is not None
     keyed = ((arrow.numbers(table["shard"]).astype(np.int64), table) for table in settled.rows)
-    routed.write(rows_path(work.plan, census), keyed, {}, _ROWS_BYTES)
+    routed.write(rows_path(work.plan, census), keyed, {}, _ROWS_BYTES, durable=not work.vouched)
 
 
 def _refused(work: Work, census: int) -> dict[str, int]:

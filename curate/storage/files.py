@@ -7,6 +7,7 @@ import fcntl
 import functools
 import json
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 from curate.errors import UsageError
 
 TEMPORARY = ".writing-"
+_OF_ONE_MACHINE = frozenset(["ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "bcachefs", "overlay", "tmpfs"])
 
 
 @contextlib.contextmanager
@@ -28,7 +30,7 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
     aside = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
     try:
         yield aside
-        if durable or not boot():
+        if durable:
             sync(aside)
         os.replace(aside, path)
     except BaseException:
@@ -53,14 +55,27 @@ def sync_below(folder: Path, files: Iterable[Path] = ()) -> None:
 
 @functools.cache
 def boot() -> str:
-    """What tells this start of the machine from every other; nothing where the system does not say.
-
-    What was written without being synced is whole as long as it is the same.
-    """
+    """What tells this start of the machine from every other; nothing where the system does not say."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
+
+
+def local(folder: Path) -> bool:
+    """Whether a folder lies on a disk that no other machine writes to, as the type of its file system says.
+
+    What was written there without being synced is whole as long as `boot` is the same.
+    """
+    place = os.path.realpath(folder)
+    longest, kind = "", ""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+            mount, _, rest = line.partition(" - ")
+            point = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), mount.split(" ")[4])
+            if len(point) >= len(longest) and f"{place}/".startswith(f"{point.rstrip('/')}/"):
+                longest, kind = point, rest.split(" ")[0]
+    return kind in _OF_ONE_MACHINE
 
 
 def write_json(path: Path, value: object) -> None:

@@ -79,9 +79,10 @@ def write(
     tables: Iterable[tuple[np.ndarray, pa.Table]],
     footer: dict[str, Any],
     flush_bytes: int = FLUSH_BYTES,
+    durable: bool = True,
 ) -> None:
     """Write tables grouped by key, whole or not at all."""
-    with files.replacing(path, durable=False) as aside:
+    with files.replacing(path, durable) as aside:
         writer = RoutedWriter(aside, flush_bytes)
         for keys, table in tables:
             writer.add(keys, table)

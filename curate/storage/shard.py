@@ -45,13 +45,16 @@ def write(path: Path, table: pa.Table, footer: dict[str, Any]) -> None:
 class Pieces:
     """A Parquet file written table by table, a row group each, whole or not at all; none without a table.
 
-    Its footer holds what is given, and the digest of each table. Without `durable`, for hashes that can be had again,
-    nothing is compressed or synced.
+    Its footer holds what is given, and the digest of each table. codec: `none` for hashes, which none makes smaller.
+    durable: see `files.replacing`.
     """
 
-    def __init__(self, path: Path, footer: dict[str, Any] | None = None, durable: bool = False) -> None:
+    def __init__(
+        self, path: Path, footer: dict[str, Any] | None = None, codec: str = "zstd", durable: bool = True
+    ) -> None:
         self._path = path
         self._footer = footer or {}
+        self._codec = codec
         self._durable = durable
         self._stack = contextlib.ExitStack()
         self._writer: pq.ParquetWriter | None = None
@@ -64,9 +67,8 @@ class Pieces:
         """Append a table, as one row group; digest: that of its values."""
         if self._writer is None:
             aside = self._stack.enter_context(files.replacing(self._path, self._durable))
-            codec = "zstd" if self._durable else "none"
             self._writer = pq.ParquetWriter(
-                aside, table.schema, compression=codec, use_dictionary=False, write_statistics=False
+                aside, table.schema, compression=self._codec, use_dictionary=False, write_statistics=False
             )
         self._digests.append(digest)
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))

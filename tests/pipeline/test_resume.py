@@ -107,6 +107,10 @@ def machine(fresh: Callable[[], Path]) -> type[RuleBasedStateMachine]:
                 (folders[number % len(folders)] / ".writing-1-00000-000.parquet").write_bytes(b"PAR1 or so"[:size])
 
         @rule()
+        def lose_power(self) -> None:
+            small.lose_power(self.root)
+
+        @rule()
         def run_to_the_end(self) -> None:
             finish(self.root, self.recipe, fresh)
 

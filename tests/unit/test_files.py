@@ -10,7 +10,7 @@ import pytest
 
 from curate.errors import UsageError
 from curate.storage import files
-from tests import material, running
+from tests import running
 
 
 def names(folder: Path) -> list[str]:
@@ -138,19 +138,23 @@ def test_a_lock_is_not_inherited(tmp_path):
     child.communicate("\n")
 
 
-def test_what_was_not_synced_is_forgotten_after_a_loss_of_power(tmp_path, monkeypatch):
-    """A working file that a machine started anew cannot vouch for is made again; what was synced stays."""
-    with running.own_stages():
-        material.write_lines(tmp_path / "raw/x.txt", [*material.docstrings()[:30]])
-        running.step("lines", {"sources": [str(tmp_path / "raw")]}, to=str(tmp_path / "pool"), shard_bytes="1k")
-        plan = running.plan("tally", {}, corpus=str(tmp_path / "pool"))
-        tasks = running.step("tally", {}, corpus=str(tmp_path / "pool"), as_="other").executed
-        with pytest.raises(running.Stopped):
-            running.step("tally", {}, running.Stopping(3), corpus=str(tmp_path / "pool"))
-        work = plan.output.work("")
-        assert (work / f"boot-{socket.gethostname()}").read_text() == files.boot() != ""
-        for path in work.glob("survey-*.parquet"):
-            path.write_bytes(b"\0" * path.stat().st_size)
-        monkeypatch.setattr(files, "boot", lambda: "another")
-        made = running.step("tally", {}, corpus=str(tmp_path / "pool"))
-        assert made.executed == tasks and made.manifest.rows == 30
+# --- whose disk it is ------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not files.boot(), reason="looks into /proc")
+def test_a_disk_of_this_machine_alone(tmp_path, monkeypatch):
+    assert not files.local(Path("/proc/self"))
+    mounts = tmp_path / "mountinfo"
+    lines = [
+        "/ / rw - ext4 x rw",
+        r"/ /a\040b rw - nfs4 x rw",
+        "/ /a rw - lustre x rw",
+        "/ /a rw,x shared:1 - xfs x rw",
+    ]
+    mounts.write_text("".join(f"1 2 0:1 {line}\n" for line in lines))
+    read = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda path, **how: read(mounts if str(path).startswith("/proc") else path))
+    found = {place: files.local(Path(place)) for place in ("/", "/a b", "/a b/c/d", "/a", "/a/b", "/ab")}
+    assert found == {"/": True, "/a b": False, "/a b/c/d": False, "/a": True, "/a/b": True, "/ab": True}
+    mounts.unlink()
+    assert not files.local(tmp_path)
