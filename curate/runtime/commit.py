@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 
 from curate.errors import CurateError, UsageError
 from curate.runtime import ledger
+from curate.runtime.fingerprint import planned_options
 from curate.runtime.output import carried_generation
 from curate.runtime.phases import boot_path, file_mark, model_path, slice_shards
 from curate.runtime.plan import Plan
@@ -49,6 +51,8 @@ def commit(plan: Plan, stage: Stage) -> Manifest:
     footers = [_footer(plan, plan.layer, name) for name in names]
     counted = _ledger(plan, stage, footers)
     manifest = _manifest(plan, plan.layer, stage.name, stage.revision, names, footers, counted, plan.contents)
+    config = planned_options(stage, plan.options)
+    manifest = replace(manifest, indexed=any(census.indexed and census.indexed(config) for census in stage.before))
     for layer in [plan.layer, *plan.carried]:
         folder = carried_generation(plan, layer).folder
         files.sync_below(folder, folder.glob("index/*.parquet"))

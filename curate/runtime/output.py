@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from curate.errors import CurateError
 from curate.kernels import arrow
@@ -93,7 +91,8 @@ def _described(schema: pa.Schema) -> str:
 def _write_rejects(plan: Plan, name: str, rejects: pa.Table | None) -> int:
     if rejects is None or rejects.num_rows == 0:
         return 0
-    shards.write(plan.output.rejects(name), rejects.select(REJECTS.names).cast(REJECTS), {})
+    table = rejects.select(REJECTS.names).cast(REJECTS)
+    shards.write(plan.output.rejects(name), table, {"digest": table_digest(table)})
     return rejects.num_rows
 
 
@@ -138,7 +137,7 @@ class SliceWriter:
         self._bytes = 0
         self._ledger = [ledger.entry()]
         self._rejects: list[pa.Table] = []
-        self._spans: pq.ParquetWriter | None = None
+        self._spans = shards.Pieces(plan.output.spans(f"{number:05}"))
         self._shards = 0
         self._held: pa.Table | None = None
         self._rows = 0
@@ -146,11 +145,11 @@ class SliceWriter:
 
     def write(self, pieces: Iterable[Applied], refused: Mapping[str, int]) -> dict[str, Any]:
         """Write everything. `refused` is what the reader leaves out, complete once `pieces` has ended."""
-        with contextlib.ExitStack() as spans:
+        with self._spans:
             for piece in pieces:
                 self._account(piece)
-                if piece.spans is not None and piece.spans.num_rows:
-                    self._write_spans(piece.spans, spans)
+                if piece.spans is not None:
+                    self._add_spans(piece.spans)
                 if piece.table.num_rows:
                     self._add(piece.table)
         self._ledger.append(ledger.entry(sum(refused.values()), removed=refused))
@@ -174,12 +173,12 @@ class SliceWriter:
         if rejected:
             self._rejects.append(piece.rejects)
 
-    def _write_spans(self, table: pa.Table, opened: contextlib.ExitStack) -> None:
-        """Write rows of spans/; the file takes its place when `opened` closes, before the slice's last shard does."""
-        if self._spans is None:
-            path = opened.enter_context(files.replacing(self._plan.output.spans(f"{self._number:05}")))
-            self._spans = opened.enter_context(pq.ParquetWriter(path, SPANS, compression="zstd", compression_level=1))
-        self._spans.write_table(table.select(SPANS.names).cast(SPANS), row_group_size=_SPANS_AT_ONCE)
+    def _add_spans(self, table: pa.Table) -> None:
+        """Write rows of spans/; the file takes its place when all are there, before the slice's last shard does."""
+        table = table.select(SPANS.names).cast(SPANS)
+        for start in range(0, table.num_rows, _SPANS_AT_ONCE):
+            piece = table.slice(start, _SPANS_AT_ONCE)
+            self._spans.add(piece, table_digest(piece))
 
     def _add(self, table: pa.Table) -> None:
         marks = [name for name in RUNTIME_COLUMNS if name in table.column_names]

@@ -51,8 +51,11 @@ def _layer(corpus: Corpus, manifest: Manifest, texts: Manifest) -> Iterator[str]
     for path in (generation.model, generation.summary):
         if path.exists() and not _is_whole(path):
             yield f"{path.name}: damaged; delete it, and the command that makes the layer makes it anew"
-    for entry in manifest.shards:
-        if (path := generation.index(entry.name)).exists() and not _is_whole(path):
+    for entry in manifest.shards if manifest.indexed else ():
+        path = generation.index(entry.name)
+        if not path.exists():
+            yield f"index/{entry.name}: missing"
+        elif not _is_whole(path):
             yield f"index/{entry.name}: damaged; delete it, and the command that makes the layer makes it anew"
     if not manifest.carried:
         if manifest.layer != DOCUMENTS and manifest.ledger["in"] != texts.rows:
@@ -61,12 +64,13 @@ def _layer(corpus: Corpus, manifest: Manifest, texts: Manifest) -> Iterator[str]
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a model, summary or index holds what its footer says."""
+    """Whether what lies beside the shards holds what its footer says."""
     try:
         footer = shards.read_footer(path)
         if footer and "digests" in footer:
             return [table_digest(table) for table in shards.groups(path)] == footer["digests"]
-        return footer is not None and table_digest(shards.read(path)) == footer["digest"]
+        found = table_digest(shards.read(path))
+        return footer is not None and footer.get("digest", found) == found  # rejects had none before
     except DataError:
         return False
 
@@ -99,14 +103,14 @@ def _ledgers(manifest: Manifest, generation: Generation, entries: list[dict]) ->
     if manifest.ledger["out"] != out:
         yield f"the ledger says {manifest.ledger['out']} documents came out, the shards hold {out}"
     for name, expected in (("rejects", total["quarantined"]), ("spans", total["counts"].get(ledger.SPANS, 0))):
-        there = sum(_rows(path) for path in sorted((generation.folder / name).glob("[!.]*.parquet")))
-        if there != expected:
+        paths = sorted((generation.folder / name).glob("[!.]*.parquet"))
+        damaged = [path.stem for path in paths if not _is_whole(path)]
+        for stem in damaged:
+            yield f"{name}/{stem}: damaged; delete it with shards/{stem}*, and the command that made both does so again"
+        there = 0 if damaged else sum(pq.read_metadata(path).num_rows for path in paths)
+        if there != expected and not damaged:
             yield f"{name}/ holds {there} rows, the ledgers say {expected}"
 
 
 def _hidden(manifest: Manifest) -> int:
     return manifest.ledger["quarantined"] + sum(manifest.ledger["removed"].values())
-
-
-def _rows(path: Path) -> int:
-    return pq.read_metadata(path).num_rows

@@ -38,6 +38,7 @@ class Manifest:
     inputs: content digest of each layer read, by layer name, or by `NAME/LAYER` for those of other corpora.
     sources: what was brought in, relative to the corpus, so that other sources are noticed.
     ledger: in, out, removed (by reason), quarantined, repeats, counts.
+    indexed: whether each shard has an index.
     """
 
     layer: str
@@ -53,6 +54,7 @@ class Manifest:
     sources: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     carried: bool = False
+    indexed: bool = False
     format: int = FORMAT
 
     @property

@@ -334,6 +334,29 @@ def test_verify_finds_missing_rejects(root):
     assert "rejects/ holds 0 rows, the ledgers say 2" in wrong(root)["documents"][0]
 
 
+@pytest.mark.parametrize("kind", ["rejects", "spans"])
+def test_verify_finds_any_flipped_byte_beside_the_shards_and_says_what_to_do(root, kind):
+    whole = small.tree(root)
+    path = next(path for path in sorted(root.glob(f"pool/documents/*/{kind}/*.parquet")))
+    bytes_ = path.read_bytes()
+    found = 0
+    for at in range(0, len(bytes_), 23):
+        path.write_bytes(bytes_[:at] + bytes([bytes_[at] ^ 0x41]) + bytes_[at + 1 :])
+        found += "documents" in wrong(root)
+    assert found > len(bytes_) // 23 // 3
+    path.write_bytes(bytes_[: len(bytes_) // 2])
+    assert wrong(root)["documents"][0].startswith(f"{kind}/{path.stem}: damaged; delete it with shards/{path.stem}*")
+    for shard in [path, *path.parents[1].glob(f"shards/{path.stem}*")]:
+        shard.unlink()
+    small.run(root, small.Recipe())
+    assert wrong(root) == {} and running.difference(small.tree(root), whole) == []
+
+
+def test_verify_finds_a_missing_index(root):
+    next(root.glob("kept/seen/*/index/00000-000.parquet")).unlink()
+    assert wrong(root, "kept") == {"seen": ["index/00000-000: missing"]}
+
+
 def test_verify_finds_missing_spans(root):
     next(root.glob("pool/documents/*/spans/00000.parquet")).unlink()
     assert wrong(root) == {"documents": ["spans/ holds 0 rows, the ledgers say 1"]}

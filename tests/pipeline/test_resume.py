@@ -151,7 +151,7 @@ def test_stopping_between_any_two_tasks(fresh):
 
 @pytest.mark.parametrize("again", [False, True], ids=["a first run", "a run after a change"])
 def test_a_crash_at_any_change_of_the_disk(fresh, again):
-    """`CURATE_EVERY=1` tries each of them; by default every eleventh."""
+    """`CURATE_EVERY=1` tries each of them; by default every nineteenth."""
     start = fresh() / "x"
     small.gather(start)
     recipe = small.Recipe()
@@ -163,7 +163,7 @@ def test_a_crash_at_any_change_of_the_disk(fresh, again):
     with crashing(whole, -1) as disk:
         small.run(whole, recipe)
     expected = small.tree(whole)
-    every = int(os.environ.get("CURATE_EVERY", "11"))
+    every = int(os.environ.get("CURATE_EVERY", "19"))
     for changes in range(0, disk.seen, every):
         root = copied(start, fresh() / "x")
         crashed(root, recipe, changes)
