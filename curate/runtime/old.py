@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def old_columns(
     found = []
     for number, (name, folder) in enumerate(old_corpora(config)):
         corpus = Corpus(folder)
-        if corpus.path == target:
+        if os.path.realpath(corpus.path) == os.path.realpath(target):
             raise UsageError(f"{corpus.path}: a corpus cannot be compared with itself; name another")
         _check_layer(corpus, stage, config, layer, uses)
         columns = _located(corpus, stage, config, layer, uses)
@@ -56,8 +57,8 @@ def _check_layer(corpus: Corpus, stage: Stage, config: StageConfig, layer: str, 
             f"{stage.name} {stage.revision}; {again}` makes it anew"
         )
     if manifest.carried or not all(has_index(corpus, manifest)):
-        why = "was carried over from another corpus and" if manifest.carried else ""
-        raise UsageError(f"{corpus.path}: layer '{layer}' {why} has no index; {again}` makes it with one")
+        why = " was carried over from another corpus and" if manifest.carried else ""
+        raise UsageError(f"{corpus.path}: layer '{layer}'{why} has no index; {again}` makes it with one")
     options = config.model_dump(mode="json")
     for option in dict.fromkeys(option for use in uses for option in use.same):
         before = manifest.options["options"].get(option)
@@ -79,19 +80,17 @@ def _located(corpus: Corpus, stage: Stage, config: StageConfig, layer: str, uses
     assert stage.adds is not None
     owners = corpus.columns()
     made = set(stage.adds(config).names)
+    indexed = {column for use in uses for column in use.indexed}
     found = {}
     for column in dict.fromkeys(column for use in uses for column in use.needs(config)):
-        if column in made:
-            if renamed(stage, layer, column) not in owners:
-                raise UsageError(f"{corpus.path}: layer '{layer}' has no column '{renamed(stage, layer, column)}'")
-            found[column] = layer
-        elif column in owners:
-            found[column] = owners[column]
-        elif any(column in use.indexed for use in uses):
+        own = renamed(stage, layer, column) if column in made else column
+        if column in indexed:
             found[column] = INDEX
+        elif own in owners:
+            found[column] = owners[own]
         else:
-            raise UsageError(f"{corpus.path}: no column '{column}'; there are: {', '.join(owners)}")
-    for owner in sorted({DOCUMENTS, *(owner for owner in found.values() if owner != INDEX)}):
+            raise UsageError(f"{corpus.path}: no column '{own}'; there are: {', '.join(owners)}")
+    for owner in sorted({DOCUMENTS, layer, *(owner for owner in found.values() if owner != INDEX)}):
         if why := corpus.stale(owner):
             raise UsageError(f"{corpus.path}: layer '{owner}' is stale: {why}; make it again first")
     return found

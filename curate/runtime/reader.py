@@ -95,31 +95,37 @@ def read_shard(plan: Plan, index: int, columns: Sequence[str], only: pa.ChunkedA
 
 
 def read_old(plan: Plan, stage: Stage, index: int, columns: Sequence[str], only: pa.ChunkedArray | None) -> pa.Table:
-    """Columns of one shard of the old corpora, as a stage names them, with the runtime's; whole, or some rows alone."""
+    """Columns of one shard of the old corpora, as a stage names them, with the runtime's.
+
+    only: the rows wanted, ascending. Where a column of the index is needed, those alone that it has.
+    """
     shard = plan.old[index - len(plan.shards)]
     source = plan.old_inputs[shard["corpus"]]
-    rows = np.arange(shard["rows"]) if only is None else np.unique(arrow.numbers(only))
+    corpus = Corpus(source.path)
+    owners = sorted({source.columns[name] for name in columns}, key=lambda owner: owner != INDEX)
+    rows = None if only is None else np.unique(arrow.numbers(only))
     found: dict[str, pa.ChunkedArray] = {}
-    for owner in dict.fromkeys(source.columns[name] for name in columns):
+    for owner in owners:
         wanted = [name for name in columns if source.columns[name] == owner]
-        layer = plan.layer if owner == INDEX else owner
-        generation = Corpus(source.path).generation(layer, source.layers[layer])
-        path = generation.index(shard["name"]) if owner == INDEX else generation.shard(shard["name"])
-        names = [renamed(stage, layer, name) if owner == plan.layer else name for name in wanted]
         if owner == INDEX:
-            table = shards.read(path, ["row", *names])
+            path = corpus.generation(plan.layer, source.layers[plan.layer]).index(shard["name"])
+            table = shards.read(path, ["row", *wanted])
+            if rows is not None:
+                table = table.filter(pa.array(np.isin(arrow.numbers(table["row"]), rows)))
             rows = arrow.numbers(table["row"])
-            table = table.select(names)
+            table = table.select(wanted)
         else:
-            table = shards.read(path, names) if only is None else shards.read_rows(path, names, rows)
+            path = corpus.generation(owner, source.layers[owner]).shard(shard["name"])
+            names = [renamed(stage, owner, name) if owner == plan.layer else name for name in wanted]
+            table = shards.read(path, names) if rows is None else shards.read_rows(path, names, rows)
         found.update(zip(wanted, table.columns, strict=True))
-    table = pa.table({name: found[name] for name in columns})
+    rows = np.arange(shard["rows"]) if rows is None else rows
     marks = {
         "shard": pa.array(np.full(len(rows), index, dtype=np.int32)),
         "row": pa.array(rows),
         "corpus": constant(shard["corpus"], len(rows), [corpus.name for corpus in plan.old_inputs]),
     }
-    return _with(table, marks)
+    return _with(pa.table({name: found[name] for name in columns}), marks)
 
 
 def constant(number: int, rows: int, names: Sequence[str]) -> pa.DictionaryArray:

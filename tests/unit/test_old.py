@@ -1,0 +1,90 @@
+"""Corpora beside the input: what is read of them, and which are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import pyarrow as pa
+import pytest
+
+from curate.errors import UsageError
+from curate.runtime import old, reader
+from curate.runtime.opened import Opened
+from curate.stages import stages
+from tests import material, running
+
+pytestmark = pytest.mark.usefixtures("own_stages")
+
+
+@pytest.fixture
+def root(tmp_path):
+    """An old corpus of three shards, seen in its longer documents, and a new one that has half of it."""
+    texts = material.docstrings()[:24]
+    for name, chosen in (("old", texts), ("new", texts[::2])):
+        for i in range(3):
+            material.write_lines(tmp_path / f"raw/{name}/{i}.txt", chosen[i::3])
+        running.step("lines", {"sources": [str(tmp_path / f"raw/{name}")]}, to=str(tmp_path / name))
+    running.step("seen", {}, corpus=str(tmp_path / "old"), where="bytes > 150")
+    return tmp_path
+
+
+def seen(root, against, **common):
+    return running.step("seen", {"against": against}, corpus=str(root / "new"), **common)
+
+
+def found(root):
+    return Opened(root / "new").table(["seen", "seen_corpus"]).to_pylist()
+
+
+def test_of_an_old_corpus_its_chosen_documents_count(root):
+    seen(root, [f"before={root / 'old'}"])
+    short = [len(text.encode()) <= 150 for text in Opened(root / "new").table(["text"])["text"].to_pylist()]
+    assert [row["seen"] is None for row in found(root)] == short and True in short and False in short
+    assert {row["seen_corpus"] for row in found(root)} == {None, "before"}
+
+
+def test_rows_of_an_index_are_joined_with_columns_of_the_same_rows(root):
+    plan = running.plan("seen", {"against": [str(root / "old")]}, corpus=str(root / "new"))
+    for index in range(len(plan.shards), len(plan.shards) + 3):
+        whole = reader.read_old(plan, stages()["seen"], index, ["text"], None)
+        assert whole["row"].to_pylist() == list(range(8))
+        rows = [row for row, text in enumerate(whole["text"].to_pylist()) if len(text.encode()) > 150]
+        assert 1 < len(rows) < 8
+        chosen = reader.read_old(plan, stages()["seen"], index, ["seen", "text", "mark"], None)
+        assert chosen.column_names == ["seen", "text", "mark", "shard", "row", "corpus"]
+        assert chosen["row"].to_pylist() == rows
+        assert chosen["text"].to_pylist() == whole["text"].take(pa.array(rows)).to_pylist()
+        only = pa.chunked_array([pa.array([0, *rows[1:]], pa.int64())])
+        fewer = reader.read_old(plan, stages()["seen"], index, ["text", "mark"], only)
+        assert fewer["row"].to_pylist() == [row for row in rows if row in (0, *rows[1:])]
+        assert fewer["mark"].to_pylist() == chosen["mark"].to_pylist()[len(rows) - len(fewer) :]
+
+
+def test_what_an_index_holds_is_not_looked_for_among_the_layers(root):
+    seen(root, [str(root / "old")])
+    before = found(root)
+    running.step("length", {}, corpus=str(root / "old"), as_="mark")
+    assert seen(root, [f"again={root / 'old'}"]).executed
+    assert [row["seen"] for row in found(root)] == [row["seen"] for row in before]
+
+
+def test_a_corpus_is_not_compared_with_itself_under_another_name(root):
+    os.symlink(root / "new", root / "link")
+    seen(root, [])
+    for name in ("new", "link", "old/../new"):
+        with pytest.raises(UsageError, match="cannot be compared with itself"):
+            seen(root, [f"x={root / name}"])
+
+
+def test_an_index_of_other_text_is_refused(root):
+    """Also where nothing but the index is read of a layer."""
+    stage = stages()["seen"]
+    stage = dataclasses.replace(stage, before=stage.before[:1])
+    config = stage.config.model_validate({"against": [str(root / "old")]})
+    ((name, _, columns, shards),) = old.old_columns(stage, config, "seen", root / "new")
+    assert (name, columns, len(shards)) == ("old", {"mark": old.INDEX}, 3)
+    material.write_lines(root / "raw/old/0.txt", ["another text, of which there was nothing before"])
+    running.step("lines", {"sources": [str(root / "raw/old")]}, to=str(root / "old"))
+    with pytest.raises(UsageError, match=r"layer 'seen' is stale: layer 'documents' has changed since"):
+        old.old_columns(stage, config, "seen", root / "new")
