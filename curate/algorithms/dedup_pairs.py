@@ -237,8 +237,9 @@ def check_losses(rows: pa.Table, most: float) -> None:
     more = f"\n  and {found.num_rows - _LISTED:,} more" if found.num_rows > _LISTED else ""
     raise DataError(
         f"{found.num_rows:,} source{'s' * (found.num_rows > 1)} lost more than --max-source-loss {100 * most:g}% "
-        "of the documents:\n  " + "\n  ".join(listed) + f"{more}\nraise --max-source-loss to accept; "
-        "nothing is computed again"
+        "of the documents:\n  " + "\n  ".join(listed) + f"{more}\n`curate show CORPUS --pairs` lists them; "
+        "--keep source-priority:A,B,... says whose documents stay\n"
+        "raise --max-source-loss to accept; nothing is computed again"
     )
 
 

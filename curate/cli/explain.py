@@ -43,12 +43,12 @@ def explain(
         print(line)
 
 
-def show_pairs(corpus: str, count: int, as_json: bool) -> None:
-    """Print the first pairs of every deduplication."""
+def show_pairs(corpus: str, count: int, where: str | None, as_json: bool) -> None:
+    """Print the first pairs of every deduplication that an expression selects."""
     from curate.runtime.status import pairs
     from curate.storage.corpus import Corpus
 
-    found = pairs(Corpus(corpus), count)
+    found = pairs(Corpus(corpus), count, where)
     if as_json:
         emit_json(found)
         return
@@ -65,7 +65,13 @@ def show_pairs(corpus: str, count: int, as_json: bool) -> None:
         for row in found
     ]
     headings = ("layer", "kind", "similarity", "removed", "of source", "duplicates", "of source or corpus")
-    print(table(headings, rows, right=(2,)) if rows else "no document duplicates another")
+    print(
+        table(headings, rows, right=(2,))
+        if rows
+        else "no pair is chosen"
+        if where
+        else "no document duplicates another"
+    )
 
 
 def _similarity(value: float | None) -> str:
@@ -178,7 +184,7 @@ def _taken_out(spans: dict[str, Any]) -> Iterator[str]:
         return
     yield f"taken out of its text: {number(spans['count'])} stretches"
     for span in spans["first"]:
-        stays = "" if span["of"] is None else f"; stays in {span['of']} at byte {number(span['of_start'])}"
+        stays = "" if span["of"] is None else f"; stood before in {span['of']} at byte {number(span['of_start'])}"
         yield f"  bytes {number(span['start'])} to {number(span['end'])}: {span['reason']}{stays}"
         if "text" in span:
             yield from _quoted(span["text"], len(span["text"]))

@@ -70,11 +70,11 @@ def status(corpus: CorpusArgument, json: JsonOption = False) -> None:
 
 def show(
     corpus: CorpusArgument,
-    where: Annotated[str | None, typer.Option(help="Only documents for which this SQL is true.")] = None,
+    where: Annotated[str | None, typer.Option(help="Only those for which this SQL over what is shown is true.")] = None,
     columns: Annotated[
         str | None, typer.Option(help="Columns to show, with commas; all but vectors by default.")
     ] = None,
-    count: Annotated[int, typer.Option("--number", "-n", min=1, help="How many documents.")] = 5,
+    count: Annotated[int, typer.Option("--number", "-n", min=1, help="How many.")] = 5,
     seed: Annotated[int | None, typer.Option(help="Choose them at random by this seed, not from the start.")] = None,
     rejects: Annotated[bool, typer.Option("--rejects", help="What could not be used instead, and why.")] = False,
     spans: Annotated[bool, typer.Option("--spans", help="What was taken out of the texts instead.")] = False,
@@ -84,14 +84,14 @@ def show(
     """Documents with everything that is known of them."""
     import pyarrow as pa
 
-    if rejects:
-        _show_rejects(corpus, count, json)
-        return
-    if spans:
-        _show_spans(corpus, count, json)
-        return
-    if pairs:
-        show_pairs(corpus, count, json)
+    others = {"--rejects": rejects, "--spans": spans, "--pairs": pairs}
+    if chosen := [name for name, given in others.items() if given]:
+        chosen += ["--columns"] * (columns is not None) + ["--seed"] * (seed is not None)
+        if len(chosen) > 1:
+            raise UsageError(f"show: {chosen[0]} and {chosen[1]} do not go together; give one of them")
+        {"--rejects": _show_rejects, "--spans": _show_spans, "--pairs": show_pairs}[chosen[0]](
+            corpus, count, where, json
+        )
         return
 
     from curate.runtime.opened import Opened
@@ -115,11 +115,11 @@ def show(
             _print_value(name, value, width)
 
 
-def _show_rejects(corpus: str, count: int, as_json: bool) -> None:
+def _show_rejects(corpus: str, count: int, where: str | None, as_json: bool) -> None:
     from curate.runtime.status import rejects
     from curate.storage.corpus import Corpus
 
-    found = rejects(Corpus(corpus), count)
+    found = rejects(Corpus(corpus), count, where)
     if as_json:
         emit_json(found)
         return
@@ -127,20 +127,32 @@ def _show_rejects(corpus: str, count: int, as_json: bool) -> None:
         (row["layer"], row["file"], f"{row['unit']} {row['position']}", row["reason"], row["detail"][:60])
         for row in found
     ]
-    print(table(("layer", "file", "where", "reason", "detail"), rows) if rows else "nothing was rejected")
+    print(
+        table(("layer", "file", "where", "reason", "detail"), rows)
+        if rows
+        else "nothing was rejected"
+        if where is None
+        else "none is chosen"
+    )
 
 
-def _show_spans(corpus: str, count: int, as_json: bool) -> None:
+def _show_spans(corpus: str, count: int, where: str | None, as_json: bool) -> None:
     from curate.runtime.status import spans
     from curate.storage.corpus import Corpus
 
-    found = spans(Corpus(corpus), count)
+    found = spans(Corpus(corpus), count, where)
     if as_json:
         emit_json(found)
         return
     rows = [[str(row[name]) for name in ("id", "start", "end", "reason", "of", "of_start")] for row in found]
-    headings = ("id", "from byte", "to byte", "reason", "stays in", "at byte")
-    print(table(headings, rows, right=(1, 2, 5)) if rows else "nothing was taken out of the texts")
+    headings = ("id", "from byte", "to byte", "reason", "stood before in", "at byte")
+    print(
+        table(headings, rows, right=(1, 2, 5))
+        if rows
+        else "nothing was taken out of the texts"
+        if where is None
+        else "none is chosen"
+    )
 
 
 def _first(opened: Any, names: list[str], where: str | None, count: int) -> list[dict[str, Any]]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.algorithms import where as where_
+from curate.errors import UsageError
 from curate.storage import files
 from curate.storage import shard as shards
 from curate.storage.corpus import DOCUMENTS, Corpus, Generation, generations
@@ -87,46 +92,83 @@ def _under_way(corpus: Corpus, layer: Path) -> list[LayerStatus]:
 
 def first_rejects(generation: Generation, count: int) -> list[dict[str, Any]]:
     """The first rejects of a generation, finished or not, as rows of `storage.schema.REJECTS`."""
-    return _first_rows(generation.folder / "rejects", count)
+    return _first(_tables(generation.folder / "rejects"), count)
 
 
-def _first_rows(folder: Path, count: int) -> list[dict[str, Any]]:
+def _tables(folder: Path) -> Iterator[pa.Table]:
+    return (shards.read(path) for path in sorted(folder.glob("[!.]*.parquet")))
+
+
+def _of_layer(tables: Iterable[pa.Table], layer: str) -> Iterator[pa.Table]:
+    return (table.add_column(0, "layer", pa.repeat(layer, table.num_rows)) for table in tables)
+
+
+def _first(tables: Iterable[pa.Table], count: int, where: str | None = None) -> list[dict[str, Any]]:
+    """The first rows that an expression selects. Raises UsageError for a column that they do not have."""
     rows: list[dict[str, Any]] = []
-    for path in sorted(folder.glob("[!.]*.parquet")):
-        rows += shards.read(path).slice(0, count - len(rows)).to_pylist()
+    for table in tables:
+        rows += _chosen(table, where).slice(0, count - len(rows)).to_pylist()
         if len(rows) >= count:
             break
     return rows
 
 
-def rejects(corpus: Corpus, count: int) -> list[dict[str, Any]]:
-    """The first rejects of every layer, with the layer's name."""
+def _chosen(table: pa.Table, expression: str | None) -> pa.Table:
+    if expression is None:
+        return table
+    if unknown := where_.unknown(expression, table.column_names):
+        raise UsageError(f"--where: no column '{unknown[0]}' here; there are: {', '.join(table.column_names)}")
+    return table.filter(pa.array(where_.mask(table, expression)[0]))
+
+
+def rejects(corpus: Corpus, count: int, where: str | None = None) -> list[dict[str, Any]]:
+    """The first rejects of every layer, finished or not, with the layer's name.
+
+    Raises UsageError where nothing was begun.
+    """
+    if not corpus.folder(DOCUMENTS).exists():
+        corpus.documents()
     found = []
     for layer in sorted(path for path in corpus.path.glob("*/") if path.is_dir()):
         for folder in generations(layer):
-            found += [{"layer": layer.name, **row} for row in first_rejects(Generation(folder), count)]
+            found += _first(_of_layer(_tables(folder / "rejects"), layer.name), count, where)
     return found
 
 
-def spans(corpus: Corpus, count: int) -> list[dict[str, Any]]:
+def spans(corpus: Corpus, count: int, where: str | None = None) -> list[dict[str, Any]]:
     """The first stretches of text that were taken out of the documents, as rows of `storage.schema.SPANS`."""
-    return _first_rows(corpus.current(DOCUMENTS).folder / "spans", count)
+    return _first(_tables(corpus.current(DOCUMENTS).folder / "spans"), count, where)
 
 
-def pairs(corpus: Corpus, count: int) -> list[dict[str, Any]]:
-    """The first pairs that each layer's summary names, with the layer's name."""
+PAIR = ("kind", "id", "of", "similarity", "source", "of_source", "of_corpus")
+
+
+def pairs(corpus: Corpus, count: int, where: str | None = None) -> list[dict[str, Any]]:
+    """The first pairs of each deduplication, `PAIR` with the layer's name; of those not committed yet as well.
+
+    Raises UsageError where no layer is a deduplication.
+    """
+    corpus.documents()
     found = []
-    for layer in corpus.layers():
-        path = corpus.current(layer).summary
-        if not path.exists() or not {"id", "of", "kind"} <= set(shards.read_schema(path).names):
-            continue
-        rows: list[dict[str, Any]] = []
-        for table in shards.groups(path):
-            rows += table.filter(pc.is_valid(table["id"])).slice(0, count - len(rows)).to_pylist()
-            if len(rows) >= count:
-                break
-        found += [{"layer": layer, **row} for row in rows]
+    summaries = list(_summaries(corpus))
+    if not summaries:
+        path = shlex.quote(str(corpus.path))
+        raise UsageError(f"{corpus.path}: no layer says what duplicates what; `curate dedup {path}` makes one")
+    for layer, summary in summaries:
+        tables = (table.filter(pc.is_valid(table["id"])).select(PAIR) for table in shards.groups(summary))
+        found += _first(_of_layer(tables, layer), count, where)
     return found
+
+
+def _summaries(corpus: Corpus) -> Iterator[tuple[str, Path]]:
+    """Layers whose summary has pairs, and the summaries: the committed one, or else the last that was finished."""
+    for layer in sorted(path for path in corpus.path.glob("[!.]*/") if path.name != DOCUMENTS):
+        manifest = corpus.manifest(layer.name)
+        kept = [corpus.generation(layer.name, manifest.generation).folder] if manifest else generations(layer)
+        paths = [Generation(folder).summary for folder in kept]
+        made = [path for path in paths if path.exists() and set(PAIR) <= set(shards.read_schema(path).names)]
+        if made:
+            yield layer.name, max(made, key=lambda path: path.stat().st_mtime)
 
 
 def _record(generation: Generation) -> tuple[float, int]:

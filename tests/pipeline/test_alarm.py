@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from curate.errors import DataError
+from curate.runtime.status import pairs
 from curate.storage.corpus import Corpus
 from tests import material, running
 from tests.pipeline import small
@@ -124,11 +125,13 @@ def test_a_source_that_vanishes_in_a_deduplication(fresh):
         return running.step("dedup", {"by": "text", "index": False, **options}, corpus=str(root / "pool"))
 
     told = (
-        r"dedup: alarm: 1 source lost more .*95% .*\n  spam: 999 of 1,000 \(99.9%\), 999 for documents of spam\nraise"
+        r"dedup: alarm: 1 source lost more .*95% .*\n  spam: 999 of 1,000 \(99.9%\), 999 for documents of spam\n"
+        r"`curate show CORPUS --pairs` lists them; .*\nraise"
     )
     with pytest.raises(DataError, match=told):
         dedup()
     assert Corpus(root / "pool").layers() == ["documents"]
+    assert [pair["source"] for pair in pairs(Corpus(root / "pool"), 2)] == ["spam", "spam"]
     made = dedup(max_source_loss="99.9%")
     assert made.executed == 1 and made.manifest.ledger["counts"]["dedup_keep false"] == 999
     with pytest.raises(DataError, match="stays as it was accepted before"):

@@ -184,7 +184,7 @@ def test_what_was_taken_out_of_a_text(tmp_path):
     assert found["spans"]["count"] == 1 and span["of"] == "one" and "the same line in both" in span["text"]
     assert not found["came_from"]["same_text"]
     output = told(tmp_path, "two", "lines")
-    assert "taken out of its text: 1 stretches" in output and "stays in one at byte 0" in output
+    assert "taken out of its text: 1 stretches" in output and "stood before in one at byte 0" in output
 
 
 def test_a_document_that_a_step_left_out(root):
@@ -239,7 +239,30 @@ def test_pairs(root):
     ]
     output = command("show", root / "new_pool", "--pairs", "-n", "1").stdout
     assert "near" in output and "twin" not in output
-    assert "no document duplicates another" in command("show", root / "mixed", "--pairs").stdout
+    where = "kind = 'against' AND layer = 'dedup' AND similarity > 0.5"
+    rows = json.loads(command("show", root / "new_pool", "--pairs", "--where", where, "--json").stdout)
+    assert [row["id"] for row in rows] == ["again"]
+    assert "no pair is chosen" in command("show", root / "new_pool", "--pairs", "--where", "id = 'kept'").stdout
+    assert "no layer says what duplicates what" in command("show", root / "mixed", "--pairs").stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--pairs", "--seed", "1"], "--pairs and --seed do not go together"),
+        (["--spans", "--columns", "id"], "--spans and --columns do not go together"),
+        (["--pairs", "--where", "nope > 1"], "no column 'nope' here; there are: layer, kind, id, of"),
+    ],
+)
+def test_what_else_is_shown_takes_no_choice_of_documents(root, given, message):
+    done = command("show", root / "new_pool", *given)
+    assert done.returncode == 2 and message in done.stderr
+
+
+@pytest.mark.parametrize("shown", ["--pairs", "--spans", "--rejects"])
+def test_nothing_is_shown_of_no_corpus(tmp_path, shown):
+    done = command("show", tmp_path / "none", shown)
+    assert done.returncode == 2 and "no corpus there" in done.stderr
 
 
 def test_no_corpus(tmp_path):

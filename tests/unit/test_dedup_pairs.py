@@ -177,4 +177,5 @@ def test_the_message_names_the_worst_and_the_next_step():
     assert lines[0] == "8 sources lost more than --max-source-loss 50% of the documents:"
     assert lines[1] == "  s0: 990 of 1,000 (99.0%), 660 for documents of march"
     assert lines[6] == "  and 3 more"
-    assert lines[7] == "raise --max-source-loss to accept; nothing is computed again"
+    assert lines[7].startswith("`curate show CORPUS --pairs` lists them; --keep source-priority")
+    assert lines[8] == "raise --max-source-loss to accept; nothing is computed again"
