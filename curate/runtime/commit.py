@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 from curate.errors import CurateError, UsageError
 from curate.runtime import ledger
 from curate.runtime.fingerprint import planned_options
+from curate.runtime.inputs import Input
 from curate.runtime.output import carried_generation
 from curate.runtime.phases import boot_path, file_mark, model_path, slice_shards
 from curate.runtime.plan import Plan
@@ -40,7 +42,7 @@ def versions() -> dict[str, str]:
 
 def commit(plan: Plan, stage: Stage) -> Manifest:
     """Make the finished generation the layer. Raises when documents went missing or an input changed meanwhile."""
-    _check_inputs(plan)
+    check_inputs(plan.inputs)
     if plan.makes == "files":
         return _commit_files(plan)
     names = (
@@ -180,8 +182,9 @@ def _ledger(plan: Plan, stage: Stage, footers: list[dict[str, Any]]) -> dict[str
     return counted
 
 
-def _check_inputs(plan: Plan) -> None:
-    for source in plan.inputs:
+def check_inputs(inputs: Iterable[Input]) -> None:
+    """Raise UsageError when a layer that a plan reads is not what it was when planned, which deletes what was there."""
+    for source in inputs:
         for layer, generation in source.layers.items():
             if Corpus(source.path).must(layer).generation != generation:
                 raise UsageError(

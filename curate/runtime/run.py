@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import DataError, IncompleteError, UsageError
-from curate.runtime.commit import commit, folders, forget_others, forget_work, tidy
+from curate.runtime.commit import check_inputs, commit, folders, forget_others, forget_work, tidy
 from curate.runtime.executors.base import Executor, Outcome, Task
 from curate.runtime.fingerprint import planned_options
 from curate.runtime.memory import UNLIMITED, Budget, Memory, remember_compiled
@@ -277,6 +277,7 @@ class _Run:
 
 
 def _raise(plan: Plan, failed: list[Outcome], tasks: int) -> None:
+    check_inputs([*plan.inputs, *plan.old_inputs])
     first = failed[0]
     kinds = {"usage": UsageError, "data": DataError}
     more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""

@@ -10,6 +10,7 @@ import pytest
 
 from curate.errors import UsageError
 from curate.runtime import old, reader
+from curate.runtime.executors.base import Outcome, attempt
 from curate.runtime.opened import Opened
 from curate.stages import stages
 from tests import material, running
@@ -88,3 +89,32 @@ def test_an_index_of_other_text_is_refused(root):
     running.step("lines", {"sources": [str(root / "raw/old")]}, to=str(root / "old"))
     with pytest.raises(UsageError, match=r"layer 'seen' is stale: layer 'documents' has changed since"):
         old.old_columns(stage, config, "seen", root / "new")
+
+
+@pytest.mark.parametrize("name", ["old", "new"])
+def test_one_that_is_made_anew_while_it_is_read_is_named(root, name):
+    layer = "seen" if name == "old" else "documents"
+    with pytest.raises(UsageError, match=rf"{name}: layer '{layer}' was made anew while it was being read; run the"):
+        seen(root, [str(root / "old")], made=Between(root, 1, name))
+
+
+def test_one_that_is_made_anew_after_it_was_read_is_as_it_was(root):
+    assert seen(root, [str(root / "old")], made=Between(root, 8, "old")).manifest.rows == 12
+
+
+class Between(running.Stopping):
+    """Makes a corpus anew after so many tasks."""
+
+    def __init__(self, root, tasks, name):
+        super().__init__(tasks)
+        self.root, self.name = root, name
+
+    def run(self, tasks, at_once=None):
+        for task in tasks:
+            self.left -= 1
+            if self.left == -1 and self.name == "new":
+                material.write_lines(self.root / "raw/new/0.txt", ["anew"])
+                running.step("lines", {"sources": [str(self.root / "raw/new")]}, to=str(self.root / "new"))
+            if self.left == -1 and self.name == "old":
+                running.step("seen", {"characters": 4 + len(tasks)}, corpus=str(self.root / "old"))
+            yield Outcome(task, **attempt(running.worker.run, task.plan, task.index))
