@@ -37,6 +37,7 @@ _16 = np.uint64(16)
 _32 = np.uint64(32)
 _48 = np.uint64(48)
 _MOST_COUNT = np.uint16(0xFFFF)
+_MOST_SIZE = float(1 << 40)
 
 
 class Index(NamedTuple):
@@ -332,7 +333,7 @@ def _sizes(size, rest, best, contained):
     if contained:
         return size, size if rest >= best * size - CLOSE else np.int64(-1)
     smallest = np.int64(best * size - CLOSE)
-    return smallest, np.int64(min(rest * (1.0 + best) / best - size, size / best) + CLOSE)
+    return smallest, np.int64(min(rest * (1.0 + best) / best - size, size / best, _MOST_SIZE) + CLOSE)
 
 
 @njit(nogil=True, cache=True)

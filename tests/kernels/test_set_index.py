@@ -10,7 +10,7 @@ TOP = 2**63
 SETS = st.lists(
     st.tuples(st.sets(st.integers(TOP, TOP + 20), max_size=12), st.booleans()), min_size=1, max_size=60
 ).map(lambda found: ([one for one, _ in found], [fixed for _, fixed in found]))
-THRESHOLDS = st.sampled_from([0.1, 0.3, 0.5, 0.75, 0.8, 0.9, 1.0])
+THRESHOLDS = st.sampled_from([1e-300, 0.1, 0.3, 0.5, 0.75, 0.8, 0.9, 1.0])
 
 
 def spread(element: int) -> int:
