@@ -16,14 +16,15 @@ import pyarrow.compute as pc
 
 from curate.algorithms import dedup_bands, dedup_signatures
 from curate.algorithms.dedup_bands import Bands
-from curate.errors import UsageError
+from curate.errors import DataError, UsageError
 from curate.kernels import arrow, components, hashing, minhash, urls, words
 
 ROW_BITS = 40
 OLD = 1 << 62
-PIECE_DOCUMENTS = 1 << 16
 ROWS_PER_TABLE = 1 << 20
 FOREST_ROOM = 1 << 16
+MOST_DOCUMENTS = (1 << 31) - 1
+"""A forest numbers documents by int32."""
 FILTER_BITS = 1 << 27
 """Eight for each of the 16 M keys of a part (`dedup_bands.KEYS_PER_PART`)."""
 UNITS = {"word": words.WORDS, "character": words.CHARACTERS}
@@ -77,8 +78,9 @@ def survey_keys(table: pa.Table, sketching: Sketching) -> Iterator[pa.Table]:
     """The keys of a shard's documents: `part`, `key`, `document`, in pieces.
 
     At most 1 + bands rows of 20 bytes a document: 440 bytes with 21 bands; one row for a document whose
-    token sequence occurred before in the shard. Memory: twice that for a piece of 65,536 documents, 32 bytes
-    for every document of the shard, and 6 bytes a byte of the longest (12 where tokens are characters).
+    token sequence occurred before in the shard. Memory: twice that for a piece of 65,536 documents, fewer where keys
+    and signatures are many, 32 bytes for every document of the shard, and 6 bytes a byte of the longest (12 where
+    tokens are characters).
 
     With `index`, also tables `row`, `keys`, `signature`: of every document in order, its keys, exact key first, and its
     whole sketch. A document that has only its exact key has an empty signature. 8 bytes a key, 4 a value.
@@ -89,14 +91,15 @@ def survey_keys(table: pa.Table, sketching: Sketching) -> Iterator[pa.Table]:
     documents = documents_of(table)
     bands = (sketching.bands if sketching.by == "similarity" else None) or Bands(0, 1)
     seen = np.zeros(1 << (2 * len(documents)).bit_length(), dtype=np.uint64)
-    for start in range(0, max(len(documents), 1), PIECE_DOCUMENTS):
-        piece = table.slice(start, PIECE_DOCUMENTS)
-        own = salts[start : start + PIECE_DOCUMENTS]
+    size = dedup_bands.piece_documents(bands, sketching.permutations if sketching.sketch != "fast" else 0)
+    for start in range(0, max(len(documents), 1), size):
+        piece = table.slice(start, size)
+        own = salts[start : start + size]
         if sketching.by in ("text", "url"):
             found = _names(piece, own, sketching.by)
         else:
             found = _sketches(piece, own, bands, sketching, seen)
-        yield _routed(found.keys, np.repeat(documents[start : start + PIECE_DOCUMENTS], _counts(found.ends)))
+        yield _routed(found.keys, np.repeat(documents[start : start + size], _counts(found.ends)))
         if sketching.index:
             yield _indexed(arrow.combined(piece["row"]), found)
 
@@ -187,8 +190,8 @@ def _salts(table: pa.Table, scope: str | None) -> np.ndarray:
     if scope is None:
         return np.empty(0, dtype=np.uint64)
     values = arrow.combined(table[scope])
-    if pa.types.is_nested(values.type):
-        raise UsageError(f"--scope {scope}: that column is {values.type}; name one of single values")
+    if pa.types.is_nested(values.type) or pa.types.is_fixed_size_binary(values.type):
+        raise UsageError(f"--scope {scope}: that column is {values.type}; name one of text, numbers or dates")
     names = arrow.strings(pc.cast(values, pa.large_string()))
     salts = np.empty(len(names), dtype=np.uint64)
     hashing.hash_strings(names.offsets, names.data, np.uint64(1), salts)
@@ -238,6 +241,8 @@ def _repeated(tables: Tables) -> tuple[np.ndarray, np.ndarray]:
 def _with_room(forest: components.Forest, count: int, more: int) -> components.Forest:
     if count + more <= len(forest.documents):
         return forest
+    if count + more > MOST_DOCUMENTS:
+        raise DataError(f"more than {MOST_DOCUMENTS:,} documents share a key; deduplicate the corpus in several pieces")
     return components.grown(forest, count, max(count + more, count + count // 2))
 
 

@@ -13,6 +13,9 @@ FOUND_AT_THRESHOLD = 0.995
 KEYS_PER_PART = 16 << 20
 ROWS_PER_PART = 1 << 20
 BYTES_PER_PART = 256 << 20
+PIECE_DOCUMENTS = 1 << 16
+PIECE_BYTES = 64 << 20
+MOST_VALUES = 1 << 14
 
 
 class Bands(NamedTuple):
@@ -76,6 +79,14 @@ def parts(rows: int, text_bytes: int, bands: Bands | None) -> int:
     n-gram sets of 256 MiB of text, in each."""
     keys = rows * (1 + (bands.bands if bands else 0))
     return max(1, -(-keys // KEYS_PER_PART), -(-rows // ROWS_PER_PART), -(-text_bytes // BYTES_PER_PART))
+
+
+def piece_documents(bands: Bands, values: int = 0) -> int:
+    """Documents whose keys and signatures are made at a time: 65,536, or fewer so that these take 64 MiB.
+
+    values: of a signature, if more than the bands have.
+    """
+    return min(PIECE_DOCUMENTS, PIECE_BYTES // (8 * (1 + bands.bands) + 4 * max(values, bands.bands * bands.rows)))
 
 
 def curve(bands: Bands | None) -> pa.Table:

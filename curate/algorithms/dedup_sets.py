@@ -14,7 +14,6 @@ from curate.errors import UsageError
 from curate.kernels import arrow, minhash, ngram_sets, words
 
 PIECE_BYTES = 16 << 20
-LAST = np.iinfo(np.int64).min
 
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _TOP = np.uint64(1 << 63)
@@ -23,10 +22,10 @@ _TOP = np.uint64(1 << 63)
 def survey_sets(table: pa.Table, mine: pa.Table | None, rules: Rules) -> Iterator[pa.Table]:
     """What decides about a shard's documents that are in components, in pieces.
 
-    Gives `part, component, group, document`; the place in keep order, `rank` (largest first), `upper, lower` (the
-    digest as two numbers; all three 0 where ids alone decide), `id`; `old` and `corpus` (null here) and `size`
-    (1 here) as `old_sets` says; `grams`: the set of the one document of each group that gave
-    it its name, as the bytes of uint64, and `grams_count`, its size. Without `grams` where no sets are compared.
+    Gives `part, component, group, document`; the place in keep order, `rank` (largest first, nulls last), `upper,
+    lower` (the digest as two numbers; all three 0 where ids alone decide), `id`; `old` and `corpus` (null here) and
+    `size` (1 here) as `old_sets` says; `grams`: the set of the one document of each group that gave it its name, as
+    the bytes of uint64, and `grams_count`, its size. Without `grams` where no sets are compared.
     Memory: 8 bytes an n-gram, about 1.3 times the text, for pieces of 16 MiB of text.
     """
     decisive = _decisive(table, mine, rules, old=False)
@@ -56,7 +55,8 @@ def _decisive(table: pa.Table, mine: pa.Table | None, rules: Rules, old: bool) -
     component = group = np.empty(0, dtype=np.int64)
     if mine is not None:
         component, group = arrow.numbers(mine["component"]), arrow.numbers(mine["group"])
-    others = [name for name in table.column_names if name != "text"]
+    ranking = rules.order.column
+    others = [name for name in table.column_names if name != "text" or name == ranking]
     table = table.select(others).take(pa.array(_places(table, mine)))
     digests = np.zeros((len(component), 2), dtype=np.uint64)
     if rules.order.name != "first":
@@ -83,13 +83,13 @@ def _decisive(table: pa.Table, mine: pa.Table | None, rules: Rules, old: bool) -
     return pa.table(columns)
 
 
-def _ranks(table: pa.Table, order: Order) -> np.ndarray:
-    """int64, shape (n,): the largest come first; as exact as the column."""
+def _ranks(table: pa.Table, order: Order) -> pa.Array:
+    """int64: the largest come first, nulls last; as exact as the column."""
     if order.sources:
         places = pc.index_in(arrow.combined(table["source"]), value_set=pa.array(order.sources, pa.string()))
-        return -arrow.numbers(pc.fill_null(places, len(order.sources))).astype(np.int64)
+        return pa.array(-arrow.numbers(pc.fill_null(places, len(order.sources))).astype(np.int64))
     if order.column is None:
-        return np.zeros(table.num_rows, dtype=np.int64)
+        return pa.array(np.zeros(table.num_rows, dtype=np.int64))
     column = arrow.combined(table[order.column])
     kind = column.type
     if not (pa.types.is_primitive(kind) or pa.types.is_boolean(kind)):
@@ -105,7 +105,7 @@ def _ranks(table: pa.Table, order: Order) -> np.ndarray:
         ranks = (values ^ _TOP).view(np.int64)
     else:
         ranks = values.astype(np.int64)
-    return np.where(missing, LAST, ranks)
+    return pa.array(ranks, mask=missing)
 
 
 def _pieces(

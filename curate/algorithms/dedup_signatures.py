@@ -11,7 +11,7 @@ from curate.kernels import arrow, words
 SCHEMES: dict[str, Literal["affine32", "legacy"]] = {"datasketch": "affine32", "datasketch-1": "legacy"}
 """The signatures of datasketch 2, and those of all versions before it."""
 
-_AT_ONCE = 1 << 14
+_VALUES_AT_ONCE = 1 << 21
 _SIMPLE = {0x130: "i", 0x3A3: "σ"}
 """The two characters that `str.lower` lowers otherwise than by simple case mapping."""
 
@@ -23,18 +23,18 @@ def signatures(
 
     An n-gram is the UTF-8 of its words, lower-cased by simple case mapping, joined by one space; or of its
     characters, lower-cased likewise, joined by nothing. sketch: one of `SCHEMES`. wanted: bool (n,). Gives
-    uint32, shape (wanted, permutations). Memory: 24 bytes a permutation for each of 16,384 n-grams,
-    and the distinct n-grams of a document.
+    uint32, shape (wanted, permutations). Memory: 48 MiB, and the distinct n-grams of a document.
     """
     from datasketch import MinHash
 
     model = MinHash(permutations, seed, scheme=SCHEMES[sketch])
+    at_once = max(1, _VALUES_AT_ONCE // permutations)
     out = np.empty((int(wanted.sum()), permutations), dtype=np.uint32)
     for number, i in enumerate(np.flatnonzero(wanted)):
         model.clear()
         found = list(_ngrams(texts.data[texts.offsets[i] : texts.offsets[i + 1]], unit, ngram))
-        for start in range(0, len(found), _AT_ONCE):
-            model.update_batch(found[start : start + _AT_ONCE])
+        for start in range(0, len(found), at_once):
+            model.update_batch(found[start : start + at_once])
         out[number] = model.hashvalues
     return out
 

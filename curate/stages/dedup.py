@@ -91,7 +91,7 @@ class DedupConfig(StageConfig):
     max_source_loss: Annotated[Share, Alarm] = Field(
         0.95, ge=0, le=1, description="Stop before the commit if a source of 1,000 documents or more loses more."
     )
-    seed: int = Field(0, ge=0, description="Chooses the permutations.")
+    seed: int = Field(0, ge=0, lt=1 << 63, description="Chooses the permutations.")
 
     @field_validator("keep")
     @classmethod
@@ -114,8 +114,20 @@ class DedupConfig(StageConfig):
             raise ValueError("bands and rows belong together; give both or neither")
         if self.bands is None:
             dedup_bands.chosen(self.threshold, self.permutations)
+        elif self.rows is not None and self.bands * self.rows > dedup_bands.MOST_VALUES:
+            raise ValueError(f"bands times rows may be at most {dedup_bands.MOST_VALUES:,}")
+        return self
+
+    @model_validator(mode="after")
+    def _for_exchange(self) -> DedupConfig:
+        from curate.algorithms import dedup_bands
+
         if self.sketch != "fast":
             dedup_bands.check(cut(self), self.permutations)
+            if self.verify == "signature":
+                raise ValueError("verify signature compares fast sketches only; take jaccard, containment or none")
+            if self.seed >= 1 << 32:
+                raise ValueError("seed must be below 2**32 for the signatures of datasketch")
         return self
 
 
@@ -142,7 +154,8 @@ SAME = ("by", "ngram", "unit", "permutations", "bands", "rows", "sketch", "thres
 def needs_keys(config: DedupConfig) -> tuple[str, ...]:
     from curate.algorithms import dedup_rules
 
-    return (*dedup_rules.COLUMNS[config.by], *([] if config.scope == "global" else [config.scope]))
+    scope = [] if config.scope == "global" else [config.scope]
+    return tuple(dict.fromkeys([*dedup_rules.COLUMNS[config.by], *scope]))
 
 
 def needs_old_keys(config: DedupConfig) -> tuple[str, ...]:

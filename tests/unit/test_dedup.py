@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from curate.algorithms import dedup as dedup_candidates
 from curate.algorithms import dedup_bands, dedup_sets
 from curate.errors import UsageError
 from curate.kernels import arrow, hashing
@@ -165,7 +164,7 @@ def test_neither_shards_nor_order_nor_parts_matter():
 def test_pieces_do_not_matter(monkeypatch):
     texts = versions(2, 20, 6)
     whole = outcome(deduplicated(texts, [30]))
-    monkeypatch.setattr(dedup_candidates, "PIECE_DOCUMENTS", 7)
+    monkeypatch.setattr(dedup_bands, "PIECE_DOCUMENTS", 7)
     monkeypatch.setattr(dedup_sets, "PIECE_BYTES", 900)
     assert outcome(deduplicated(texts, [30])) == whole
 
@@ -239,9 +238,11 @@ def test_best_of_a_column_that_has_no_order():
         deduplicated(["a", "a"], keep="best:source")
 
 
-def test_scope_of_a_column_that_holds_lists():
+def test_scope_of_a_column_without_single_values():
     with pytest.raises(UsageError, match="--scope tags"):
         deduplicated(["a", "a"], scope="tags", columns={"tags": pa.array([[1], [2]])})
+    with pytest.raises(UsageError, match="--scope digest"):
+        deduplicated(["a", "a"], scope="digest")
 
 
 def test_scope():
@@ -307,6 +308,20 @@ def test_options_of_similarity_alone(by):
     for options in ({"threshold": 0.7}, {"verify": "containment"}, {"bands": 14, "rows": 8}):
         with pytest.raises(ValidationError, match=f"{next(iter(options))} tells nothing where by is {by}"):
             DedupConfig(by=by, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"bands": 4097, "rows": 4}, "at most 16,384"),
+        ({"seed": 1 << 63}, "less than"),
+        ({"sketch": "datasketch", "seed": 1 << 32}, "seed must be below"),
+        ({"sketch": "datasketch-1", "verify": "signature"}, "fast sketches only"),
+    ],
+)
+def test_options_that_cannot_be_had_together(options, message):
+    with pytest.raises(ValidationError, match=message):
+        DedupConfig(**options)
 
 
 def summarised(table: pa.Table, config: DedupConfig) -> pa.Table:

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.algorithms import dedup
+from curate.algorithms import dedup, dedup_bands
 from curate.algorithms.dedup_bands import Bands
-from curate.errors import UsageError
+from curate.errors import DataError, UsageError
 from curate.kernels import arrow, hashing, minhash
 from tests.naive import dedup as naive
 
@@ -109,7 +109,7 @@ OPTIONS = [
 @pytest.mark.parametrize("options", OPTIONS)
 def test_an_index_holds_the_keys_and_the_whole_sketches(options, monkeypatch):
     texts = ["a b c d e f", "", "g h i j k l", "A b c d e f!", "...", "m n o", "a b c d e f"]
-    monkeypatch.setattr(dedup, "PIECE_DOCUMENTS", 3)
+    monkeypatch.setattr(dedup_bands, "PIECE_DOCUMENTS", 3)
     keys, indexed = surveyed(table(texts, shard=3), index=True, **options)
     assert [piece.num_rows for piece in indexed] == [3, 3, 1]
     whole = pa.concat_tables(indexed)
@@ -171,3 +171,17 @@ def test_components_of_old_documents_alone_are_left_out():
 def test_a_signature_too_short_for_its_bands():
     with pytest.raises(UsageError, match="5 bands of 3 rows need 15 permutations, not 12; raise --permutations"):
         surveyed(table(["a"]), sketch="datasketch", permutations=12)
+
+
+def test_more_documents_than_can_be_numbered(monkeypatch):
+    keys, _ = surveyed(table(["a b c d"] * 5))
+
+    class Held(list):
+        def only(self, *columns: str):
+            return iter([piece.select(columns) for piece in self])
+
+    assert dedup.join_keys(Held([keys])).num_rows == 5
+    monkeypatch.setattr(dedup, "MOST_DOCUMENTS", 4)
+    monkeypatch.setattr(dedup, "FOREST_ROOM", 4)
+    with pytest.raises(DataError, match="more than 4 documents share a key"):
+        dedup.join_keys(Held([keys]))

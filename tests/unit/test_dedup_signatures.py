@@ -51,7 +51,7 @@ def test_only_those_wanted(monkeypatch):
     texts = ["a b c d e", "f g h", "a b c d e"]
     whole = made(texts, np.ones(3, np.bool_))
     assert made(texts, np.array([False, True, True])).tolist() == whole[1:].tolist()
-    monkeypatch.setattr(dedup_signatures, "_AT_ONCE", 2)
+    monkeypatch.setattr(dedup_signatures, "_VALUES_AT_ONCE", 33)
     assert made(texts, np.ones(3, np.bool_)).tolist() == whole.tolist()
 
 

@@ -268,6 +268,10 @@ def test_keep_orders():
         (pa.array([None, None, None, -5], pa.int8()), "d0003"),
         (pa.array([2**63, 1, 2**63 + 1, 5], pa.uint64()), "d0002"),
         (pa.array([2**60, 2**60 + 1, 2**60, None], pa.int64()), "d0001"),
+        (pa.array([0, None, None, None], pa.uint64()), "d0000"),
+        (pa.array([None, 0, None, None], pa.uint64()), "d0001"),
+        (pa.array([None, None, -(2**63), None], pa.int64()), "d0002"),
+        (pa.array([None, None, None, 0], pa.uint64()), "d0003"),
         (pa.array([False, True, None, False]), "d0001"),
         (pa.array([1.0, 2.0, float("inf"), -0.0], pa.float32()), "d0002"),
     ],
@@ -282,6 +286,8 @@ def test_orders_that_cannot_be():
             dedup_rules.order(keep)
     with pytest.raises(UsageError, match="best:x: x is string"):
         kept("best:x", ["a", "b"], x=pa.array(["p", "q"]))
+    with pytest.raises(UsageError, match="best:text: text is large_string"):
+        kept("best:text", ["a", "b"])
 
 
 def test_columns_needed():
