@@ -178,7 +178,8 @@ def _survey_shard(
         return census.survey(_with_added(work, index, chosen), None, work.config)
     size, population = sample
     table = chosen.table if size is None else sampled(chosen.table, work.config.seed, size, population)  # type: ignore[attr-defined]
-    return _indexed(work, index, census.survey(table, mine, work.config))
+    found = census.survey(table, mine, work.config)
+    return _indexed(work, index, found) if census.indexed and census.indexed(work.config) else found
 
 
 def _survey_old(work: Work, phase: Phase, number: int) -> Iterator[pa.Table | Iterator[pa.Table]]:
@@ -188,15 +189,12 @@ def _survey_old(work: Work, phase: Phase, number: int) -> Iterator[pa.Table | It
     for index in range(len(work.plan.shards) + start, len(work.plan.shards) + end):
         mine = work.mine(phase.census - 1, index)
         rows = None if mine is None else mine["row"]
-        table = read_old(work.plan, work.stage, index, against.needs(work.config), rows)
-        yield against.survey(table, mine, work.config)
+        needs = against.needs(work.config)
+        yield against.survey(read_old(work.plan, work.stage, index, needs, rows), mine, work.config)
 
 
-def _indexed(work: Work, index: int, given: pa.Table | Iterator[pa.Table | Indexed]) -> Iterator[pa.Table]:
+def _indexed(work: Work, index: int, given: Iterator[pa.Table | Indexed]) -> Iterator[pa.Table]:
     """What a survey gave, less what it wants kept, which is written to the shard's index."""
-    if isinstance(given, pa.Table):
-        yield given
-        return
     path = work.plan.output.index(work.plan.shards[index]["name"])
     with shards.Pieces(path, codec="none", durable=not work.vouched) as kept:
         for item in given:
@@ -204,6 +202,8 @@ def _indexed(work: Work, index: int, given: pa.Table | Iterator[pa.Table | Index
                 kept.add(item.table, table_digest(item.table))
             else:
                 yield item
+    if not path.exists():
+        raise CurateError(f"{path}: the survey gave nothing for the index; this is a bug of the stage")
 
 
 def _survey_new(work: Work, number: int, seen: dict[str, int]) -> Iterator[pa.Table | Iterator[pa.Table]]:

@@ -8,10 +8,11 @@ import os
 import pyarrow as pa
 import pytest
 
-from curate.errors import UsageError
+from curate.errors import CurateError, UsageError
 from curate.runtime import old, reader
 from curate.runtime.executors.base import Outcome, attempt
 from curate.runtime.opened import Opened
+from curate.runtime.task import Work, run_task
 from curate.stages import stages
 from tests import material, running
 
@@ -118,3 +119,11 @@ class Between(running.Stopping):
             if self.left == -1 and self.name == "old":
                 running.step("seen", {"characters": 4 + len(tasks)}, corpus=str(self.root / "old"))
             yield Outcome(task, **attempt(running.worker.run, task.plan, task.index))
+
+
+def test_a_survey_that_leaves_no_index_where_it_should_is_a_bug(root):
+    stage = stages()["seen"]
+    census = dataclasses.replace(stage.before[0], survey=lambda table, mine, config: iter([table.select(["row"])]))
+    plan = running.plan("seen", {}, corpus=str(root / "new"))
+    with pytest.raises(CurateError, match=r"index/00000-000.parquet: the survey gave nothing for the index; .* bug"):
+        run_task(Work(plan, dataclasses.replace(stage, before=(census, *stage.before[1:]))), 0)
