@@ -24,6 +24,7 @@ from curate.kernels import arrow, lines, substrings, words
 from curate.storage.schema import SPANS
 
 REASON = "repeated substring"
+NOTHING_LEFT = "all words repeated"
 _PIECE_BYTES = 16 << 20
 _LEAST_FILTER = 64
 
@@ -118,11 +119,11 @@ def _piece(other: pa.Table, values: arrow.Strings, repeats: Repeats, start: int,
     if bare.any():
         table = table.filter(pa.array(~bare))
     counts = {
-        "documents changed": len(np.unique(places[:, 0])),
-        "tokens taken out": int(repeats.tokens[low:high].sum()),
-        "bytes taken out": int((places[:, 2] - places[:, 1]).sum()),
+        "documents_changed": len(np.unique(places[:, 0])),
+        "words_removed": int(repeats.tokens[low:high].sum()),
+        "bytes_removed": int((places[:, 2] - places[:, 1]).sum()),
     }
-    removed = {REASON: int(np.count_nonzero(bare))}
+    removed = {NOTHING_LEFT: int(np.count_nonzero(bare))}
     return Piece(table, _spans(values, places, ids), other.num_rows, removed, counts)
 
 

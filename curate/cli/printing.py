@@ -101,7 +101,7 @@ def emit_json(value: Any) -> None:
 
 
 def removed_text(ledger: dict[str, Any]) -> str:
-    """Why documents are gone, as `not chosen by --where 12, sampled out 3`."""
+    """Why documents or parts of them are gone, as `not chosen by --where 12, lines 30 of 9 documents`."""
     parts = [f"{reason} {number(count)}" for reason, count in ledger["removed"].items()]
     if ledger["quarantined"]:
         parts.append(f"quarantined {number(ledger['quarantined'])}")
@@ -111,5 +111,11 @@ def removed_text(ledger: dict[str, Any]) -> str:
         f"{name} {number(count)}"
         for name, count in ledger["counts"].items()
         if name.endswith(("_keep false", "_capped true"))
+    ]
+    changed = number(ledger["counts"].get("documents_changed", 0))
+    parts += [
+        f"{unit} {number(ledger['counts'][f'{unit}_removed'])} of {changed} documents"
+        for unit in ("lines", "paragraphs", "words")
+        if ledger["counts"].get(f"{unit}_removed")
     ]
     return ", ".join(parts) or "none"

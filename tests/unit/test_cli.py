@@ -284,6 +284,14 @@ def test_corpora_are_named_by_their_folders_or_as_told():
     assert named(["a/pool", "x=b/pool", "/c/y=z"]) == (("pool", "a/pool"), ("x", "b/pool"), ("y=z", "/c/y=z"))
 
 
+def test_what_was_taken_out_of_texts_is_told():
+    counts = {"dedup_keep false": 2, "lines_removed": 75_087, "bytes_removed": 9, "documents_changed": 6199}
+    ledger = {"removed": {"all lines duplicated": 1}, "quarantined": 0, "repeats": 0, "counts": counts}
+    told = "all lines duplicated 1, dedup_keep false 2, lines 75,087 of 6,199 documents"
+    assert printing.removed_text(ledger) == told
+    assert printing.removed_text({**ledger, "removed": {}, "counts": {"documents_changed": 3}}) == "none"
+
+
 def test_numbers_for_people():
     assert [printing.size(value) for value in (0, 999, 1000, 1_234_567, 5e15)] == [
         "0 B",

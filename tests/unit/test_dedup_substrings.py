@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from curate.algorithms.dedup_substrings import REASON, deduplicated, find_repeats
+from curate.algorithms.dedup_substrings import NOTHING_LEFT, REASON, deduplicated, find_repeats
 from curate.algorithms.normalise import digests
 from curate.errors import DataError
 from curate.kernels import arrow
@@ -43,9 +43,9 @@ def test_the_first_copy_stays_whatever_table_it_is_in():
         {"id": "2", "start": 0, "end": len(COPY), "reason": REASON, "of": "0", "of_start": 5},
         {"id": "3", "start": start, "end": end, "reason": REASON, "of": "0", "of_start": 5},
     ]
-    assert sum(piece.read for piece in pieces) == 5 == len(kept) + sum(piece.removed[REASON] for piece in pieces)
+    assert sum(piece.read for piece in pieces) == 5 == len(kept) + sum(piece.removed[NOTHING_LEFT] for piece in pieces)
     assert [piece.counts for piece in pieces] == [
-        {"documents changed": 2, "tokens taken out": 24, "bytes taken out": len(COPY) + end - start}
+        {"documents_changed": 2, "words_removed": 24, "bytes_removed": len(COPY) + end - start}
     ]
 
 
@@ -70,7 +70,7 @@ def test_copies_of_a_document_go_and_so_do_those_without_a_word_left(copies):
     kept, spans, pieces = run(corpus([f"«{COPY}»"] * copies, [f"# {COPY}"]), 5)
     assert kept == {"0": f"«{COPY}»"}
     assert {span["of"] for span in spans} == {"0"} and len(spans) == copies
-    assert sum(piece.removed[REASON] for piece in pieces) == copies
+    assert sum(piece.removed[NOTHING_LEFT] for piece in pieces) == copies
 
 
 def test_real_text_is_left_as_the_plain_twin_leaves_it():
@@ -118,4 +118,4 @@ def test_the_command_leaves_spans_and_a_ledger(tmp_path):
     count = len(slices(inputs, DedupSubstringsConfig(**scope), 0))
     assert count > 1
     counts = result.manifest.ledger["counts"]
-    assert counts["spans"] == 40 - count and counts["tokens taken out"] == 12 * counts["spans"]
+    assert counts["spans"] == 40 - count and counts["words_removed"] == 12 * counts["spans"]
