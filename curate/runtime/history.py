@@ -177,21 +177,21 @@ def _duplicated(place: Place, layer: str, values: dict[str, Any], text: str) -> 
 
 def _naming(place: Place, layer: str, identity: str, size: int | None, most: int) -> dict[str, Any]:
     """The documents that name a kept one: how many, and the first of them."""
-    corpus, generation = place.corpus, place.corpus.current(layer)
-    columns = [name for name in (f"{layer}_similarity", f"{layer}_corpus") if name in corpus.must(layer).column_names]
+    corpus, there = place.corpus, place.corpus.must(layer).column_names
     count = 0
     first: list[dict[str, Any]] = []
     for entry in corpus.entries():
-        rows = shards.find(generation.shard(entry.name), f"{layer}_of", identity)
-        said = shards.read_rows(generation.shard(entry.name), columns, rows).to_pylist() if len(rows) else []
-        here = [(row, item) for row, item in zip(rows, said, strict=True) if item.get(f"{layer}_corpus") is None]
-        count += len(here)
-        here = here[: most - len(first)]
-        chosen = np.array([row for row, _ in here], dtype=np.int64)
-        texts = corpus.current(DOCUMENTS).shard(entry.name)
-        documents = shards.read_rows(texts, ["id", "source", "bytes"], chosen).to_pylist() if here else []
-        for document, (_, item) in zip(documents, here, strict=True):
-            first.append({**document, "similarity": item.get(f"{layer}_similarity")})
+        said, texts = corpus.current(layer).shard(entry.name), corpus.current(DOCUMENTS).shard(entry.name)
+        rows = shards.find(said, f"{layer}_of", identity)
+        if f"{layer}_corpus" in there:
+            rows = rows[shards.read_rows(said, [f"{layer}_corpus"], rows)[0].is_null().to_numpy()]
+        count += len(rows)
+        rows = rows[: most - len(first)]
+        named = shards.read_rows(texts, ["id", "source", "bytes"], rows).to_pylist()
+        alike = [None] * len(rows)
+        if f"{layer}_similarity" in there:
+            alike = shards.read_rows(said, [f"{layer}_similarity"], rows)[0].to_pylist()
+        first += [{**document, "similarity": value} for document, value in zip(named, alike, strict=True)]
         if size is not None and count >= size - 1:
             break
     return {"count": count, "first": first}
