@@ -35,6 +35,7 @@ command names this one by an option of type `OldCorpus`, reads them: see `Agains
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ __all__ = [
     "Against",
     "Alarm",
     "Applied",
+    "Bytes",
     "Census",
     "Indexed",
     "InputFile",
@@ -111,6 +113,15 @@ def _fraction(value: Any) -> Any:
 
 Share = Annotated[float, BeforeValidator(_fraction)]
 """A number that may be written as a percentage: `1%` is 0.01."""
+
+
+def _bytes(value: Any) -> Any:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMG])B?", value.strip().upper()) if isinstance(value, str) else None
+    return int(float(found[1]) * {"K": 10**3, "M": 10**6, "G": 10**9}[found[2]]) if found else value
+
+
+Bytes = Annotated[int, BeforeValidator(_bytes)]
+"""A number of bytes that may be written as a size: `64M` is 64,000,000."""
 
 
 class StageConfig(BaseModel):

@@ -35,11 +35,10 @@ def build(verb: str | None = None) -> typer.Typer:
     for stage in sorted(known, key=lambda stage: PANELS.index(stage.panel)):
         app.command(stage.name, rich_help_panel=stage.panel)(command(stage))
     if verb not in ALL:
-        from curate.cli import explain, look, recipe
+        from curate.cli import look, recipe
 
         recipe.add(app)
         look.add(app)
-        explain.add(app)
     return app
 
 

@@ -18,11 +18,6 @@ COLOURS = {"first": "31", "second": "32", "skipped": "2"}
 LINES = 8
 
 
-def add(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("explain", rich_help_panel="look")(explain)
-
-
 def explain(
     corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="The corpus to look at.")],
     document: Annotated[str, typer.Argument(metavar="ID", help="The document's id; `curate show` has them.")],

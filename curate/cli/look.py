@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curate.cli.explain import show_pairs
+from curate.cli.explain import explain, show_pairs
 from curate.cli.printing import duration, emit_json, number, removed_text, size, table
 from curate.errors import DataError, UsageError
 
@@ -24,6 +24,7 @@ def add(app: typer.Typer) -> None:
     for name, function in (
         ("status", status),
         ("show", show),
+        ("explain", explain),
         ("verify", verify),
         ("clean-up", clean_up),
         ("stages", list_stages),

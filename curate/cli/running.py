@@ -322,7 +322,8 @@ def why(plan: Plan, existing: Any) -> list[str]:
             reasons.append(f"{name} was {old.get(name)!r} and is {plan.settings[name]!r}")
     for name in sorted({*existing.inputs, *plan.contents}):
         if existing.inputs.get(name) != plan.contents.get(name):
-            reasons.append(f"input {name} has changed")
+            changed = "has changed" if name in plan.contents else "is not read any more"
+            reasons.append(f"input {name} {changed if name in existing.inputs else 'is new'}")
     return reasons or ["its source files have changed, or the stage itself"]
 
 
@@ -345,5 +346,5 @@ def explain_lines(found: dict[str, Any]) -> list[str]:
         *lines,
         f"  tasks:   {tasks}",
         f"  bytes:   about {size(found['scratch_bytes'])} of scratch, {size(found['output_bytes'])} of output",
-        f"  reused:  {found['reused']}; the rest because {'; '.join(found['why'])}",
+        f"  reused:  {found['reused']}; anew because {'; '.join(found['why'])}",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,7 +160,8 @@ def _unknown_column(column: str, corpus: Corpus, owners: dict[str, str], known: 
         for name, stage in known().items()
         if stage.makes == "layer" and (column == name or column.startswith(name + "_"))
     ]
-    hint = f"; `curate {adds[0]} {corpus.path}` adds it" if adds else ""
+    close = difflib.get_close_matches(column, owners, 1)
+    hint = f"; `curate {adds[0]} {corpus.path}` adds it" if adds else f"; did you mean '{close[0]}'?" if close else ""
     return f"{corpus.path}: no column '{column}'{hint}; there are: {', '.join(owners)}"
 
 

@@ -108,7 +108,7 @@ class DedupConfig(StageConfig):
         if self.by != "similarity":
             idle = [name for name in OF_SIMILARITY if getattr(self, name) != type(self).model_fields[name].default]
             if idle:
-                raise ValueError(f"{idle[0]} tells nothing where by is {self.by}; leave it out")
+                raise ValueError(f"{idle[0]} means nothing where by is {self.by}; leave it out")
             return self
         if (self.bands is None) != (self.rows is None):
             raise ValueError("bands and rows belong together; give both or neither")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from curate.stage import Applied, InputShard, Load, Stage, StageConfig
+from curate.stage import Applied, Bytes, InputShard, Load, Stage, StageConfig
 
 
 class DedupSubstringsConfig(StageConfig):
@@ -25,12 +25,12 @@ class DedupSubstringsConfig(StageConfig):
         description="How many consecutive words at least must be repeated; of scripts that put no space between "
         "words each character counts as one.",
     )
-    scope_bytes: int = Field(
+    scope_bytes: Bytes = Field(
         1 << 27,
         ge=1 << 10,
         le=1 << 31,
-        description="How many bytes of text of neighbouring shards are compared with each other, which takes three to "
-        "eight times as much memory; a larger shard is compared whole.",
+        description="How many bytes of text of neighbouring shards, such as 1G, are compared with each other, which "
+        "takes three to eight times as much memory; a larger shard is compared whole.",
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from curate.stage import Applied, Census, InputPath, Load, Settled, Share, SourceFile, Stage, StageConfig
+from curate.stage import Applied, Bytes, Census, InputPath, Load, Settled, Share, SourceFile, Stage, StageConfig
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,7 +72,7 @@ class IngestConfig(StageConfig):
         le=1,
         description="Share of the documents to take, such as 1% or 0.01, drawn by a hash of the seed and the id.",
     )
-    max_document_bytes: int = Field(
+    max_document_bytes: Bytes = Field(
         128_000_000, ge=1, description="A record of more bytes than this is put aside without being held in memory."
     )
     seed: int = Field(0, ge=0, lt=1 << 63, description="Another seed samples other documents.")

@@ -70,9 +70,9 @@ def named(values: Sequence[str]) -> tuple[tuple[str, str], ...]:
         if not mark or os.sep in name or os.path.exists(value):
             name, path = os.path.basename(os.path.abspath(value)), value
         if not name or "#" in name or "/" in name:
-            raise UsageError(f"corpora: '{name}' cannot be in ids, which are made with '/' and '#'; write NAME={path}")
+            raise UsageError(f"corpus '{value}': '{name}' cannot be its name, which goes into ids; write NAME={path}")
         if name in (other for other, _ in found):
-            raise UsageError(f"corpora: two are called '{name}'; name one by NAME={path}")
+            raise UsageError(f"corpus '{value}': two are called '{name}'; name one by NAME={path}")
         found.append((name, path))
     return tuple(found)
 

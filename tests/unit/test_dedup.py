@@ -306,7 +306,7 @@ def test_bad_options(options):
 def test_options_of_similarity_alone(by):
     assert DedupConfig(by=by, threshold=0.8, keep="first").threshold == 0.8
     for options in ({"threshold": 0.7}, {"verify": "containment"}, {"bands": 14, "rows": 8}):
-        with pytest.raises(ValidationError, match=f"{next(iter(options))} tells nothing where by is {by}"):
+        with pytest.raises(ValidationError, match=f"{next(iter(options))} means nothing where by is {by}"):
             DedupConfig(by=by, **options)
 
 

@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+from curate.stages.dedup_substrings import DedupSubstringsConfig
 from curate.stages.export import ExportConfig, suffix
 from curate.stages.mix import MixConfig, parts, slices
 from curate.stages.sample import SampleConfig
@@ -21,6 +22,19 @@ from curate.storage.sources import InputShard
 )
 def test_amounts(written, number):
     assert MixConfig(tokens=written).tokens == number
+
+
+@pytest.mark.parametrize(
+    ("written", "size"), [("4M", 4_000_000), ("1.5GB", 1_500_000_000), ("64k", 64_000), (4096, 4096)]
+)
+def test_sizes(written, size):
+    assert DedupSubstringsConfig(scope_bytes=written).scope_bytes == size
+
+
+@pytest.mark.parametrize("written", ["4X", "-4M", "1", "M", "4G"])
+def test_no_sizes(written):
+    with pytest.raises(ValidationError):
+        DedupSubstringsConfig(scope_bytes=written)
 
 
 def test_weights_are_a_mapping_or_pairs():
