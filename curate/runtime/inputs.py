@@ -161,7 +161,7 @@ def _unknown_column(column: str, corpus: Corpus, owners: dict[str, str], known: 
         if stage.makes == "layer" and (column == name or column.startswith(name + "_"))
     ]
     close = difflib.get_close_matches(column, owners, 1)
-    hint = f"; `curate {adds[0]} {corpus.path}` adds it" if adds else f"; did you mean '{close[0]}'?" if close else ""
+    hint = f"; `curate {adds[0]} {corpus.path}` adds it" if adds else f" (did you mean '{close[0]}'?)" if close else ""
     return f"{corpus.path}: no column '{column}'{hint}; there are: {', '.join(owners)}"
 
 
