@@ -95,7 +95,7 @@ def test_runs_cover_the_shards_in_order():
         ("length", {"as_": "documents"}, "that is the name of the text itself"),
         ("length", {"as_": "text"}, "would have a column 'text', in layer 'documents' already; choose another --as"),
         ("length", {"as_": "row"}, "would have a column 'row', a name that curate uses"),
-        ("length", {"where": "lengthh > 3"}, "no column 'lengthh' .did you mean 'length'...; there are: .*length"),
+        ("length", {"where": "lengthh > 3"}, r"no column 'lengthh' \(did you mean 'length'\?\); there are: .*length"),
         ("length", {"where": "tally > 3"}, "no column 'tally'; `curate tally .*` adds it"),
         ("length", {"where": "sum(bytes) > 3"}, "sum"),
         ("length", {"corpus": "/no/such"}, "no corpus there"),
