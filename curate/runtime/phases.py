@@ -80,7 +80,7 @@ def sample_size(stage: Stage, config: StageConfig, census: int) -> int | None:
 def work_name(kind: str, census: int, number: int) -> str:
     """The working file of a task that is not an `apply`."""
     which = "after" if census == AFTER else str(census)
-    return f"{kind}-{which}-{number:05}.parquet"
+    return f"{kind}-{which}-{number:05}.routed"
 
 
 def model_path(plan: Plan, stage: Stage, census: int) -> Path:
@@ -94,7 +94,7 @@ def model_path(plan: Plan, stage: Stage, census: int) -> Path:
 
 def rows_path(plan: Plan, census: int) -> Path:
     """Where a census leaves its rows."""
-    return plan.output.work(f"rows-{census}.parquet")
+    return plan.output.work(f"rows-{census}.routed")
 
 
 def unfinished(plan: Plan, stage: Stage, phase: Phase, with_rows: bool = True) -> list[int]:

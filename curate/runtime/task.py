@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from curate.errors import CurateError
 from curate.kernels import arrow
@@ -123,8 +122,9 @@ def _needs(work: Work, census: Census) -> list[str]:
 
 def _count(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     start, end = work.plan.runs[number]
-    counts = [read_shard(work.plan, i, ()).table.num_rows for i in range(start, end)]
-    shards.write(work.plan.output.work(work_name("count", 0, number)), pa.table({"rows": counts}), {})
+    counts = np.array([read_shard(work.plan, i, ()).table.num_rows for i in range(start, end)], dtype=np.int64)
+    path = work.plan.output.work(work_name("count", 0, number))
+    routed.write(path, [(np.arange(start, end), pa.table({"rows": counts}))], {}, durable=not work.vouched)
     return {}
 
 
@@ -230,7 +230,7 @@ def _population(work: Work) -> int:
     if work.plan.where is None:
         return work.plan.rows
     paths = (work.plan.output.work(work_name("count", 0, i)) for i in range(len(work.plan.runs)))
-    return sum(sum(pq.read_table(path)["rows"].to_pylist()) for path in paths)
+    return sum(int(arrow.numbers(table["rows"]).sum()) for path in paths for table in routed.read(path))
 
 
 def _routed(plan: Plan, table: pa.Table) -> tuple[np.ndarray, pa.Table]:
@@ -319,9 +319,9 @@ def _refused(work: Work, census: int) -> dict[str, int]:
     counts = {ledger.WHERE_FALSE: 0, ledger.WHERE_NULL: 0}
     surveys = next((p.tasks for p in work.phases if p.kind == "survey" and p.census == census), 0)
     for number in range(surveys):
-        footer = shards.read_footer(work.plan.output.work(work_name("survey", census, number)))
+        footer = routed.read_footer(work.plan.output.work(work_name("survey", census, number)))
         for name in counts:
-            counts[name] += footer[name] if footer else 0
+            counts[name] += footer[name]
     return counts
 
 

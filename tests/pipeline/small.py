@@ -75,9 +75,7 @@ def run(root: Path, recipe: Recipe, made: Executor | None = None) -> list[Result
 def lose_power(root: Path) -> None:
     """What was not synced is there by name, but not its bytes, and the machine has been started anew."""
     for note in root.rglob("work/boot"):
-        kinds = ("survey-", "link-", "rows-")
-        unsynced = [path for path in note.parent.iterdir() if path.name.startswith(kinds)]
-        for path in [*unsynced, *note.parents[1].glob("index/*")]:
+        for path in [*note.parent.glob("*.routed"), *note.parents[1].glob("index/*")]:
             path.write_bytes(b"\0" * path.stat().st_size)
         note.write_text("the start before this one")
 

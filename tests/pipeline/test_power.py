@@ -94,7 +94,7 @@ def test_where_other_machines_may_have_the_disk_everything_is_synced(root, tasks
     synced = watched(monkeypatch)
     plan = stopped(root)
     assert not plan.output.work("boot").exists()
-    assert {"survey-0-00000.parquet", "link-0-00000.parquet", "00000-000.parquet"} <= {*synced}
+    assert {"survey-0-00000.routed", "link-0-00000.routed", "00000-000.parquet"} <= {*synced}
     monkeypatch.setattr(files, "boot", lambda: "of another machine")
     assert seen(root).executed == tasks - BEFORE
 
@@ -106,7 +106,7 @@ def test_a_worker_on_another_machine_syncs_what_it_writes(root, tasks, monkeypat
     running.worker.work.cache_clear()
     running.worker.run(str(plan.output.work("plan.json")), BEFORE)
     assert [name for name in synced if name.startswith(("settle", "rows", "model"))] == [
-        "rows-0.parquet",
+        "rows-0.routed",
         "model-0.parquet",
     ]
 
