@@ -77,7 +77,7 @@ class DedupConfig(StageConfig):
         "global", description="Deduplicate the whole corpus (global), or only within equal values of a column."
     )
     most_comparisons: int = Field(
-        100_000,
+        10_000,
         ge=1,
         description="Comparisons with kept documents after which the search for a document's duplicate ends; "
         "dedup_capped marks those documents.",
