@@ -6,7 +6,8 @@ between them is not compared. A token goes when it lies in a window of `length` 
 that equals an earlier window: one of an earlier text, or one that ends in the same text before this one starts. Earlier
 is in the texts as they came, whatever goes from those. So of a text with a period of p tokens the first whole periods
 that make up `length` tokens stay: a line of 60 words written a thousand times is left once, one of 20 words three times
-with a length of 50. Every token that stays lies in no window that stood before.
+with a length of 50. Every token that stays lies in no window that stood before, and of every token that goes a copy
+stays, which for the first one of a stretch is named; the rest of the stretch may stay elsewhere.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pyarrow as pa
 from curate.algorithms.batches import batches
 from curate.algorithms.normalise import digests, text_bytes
 from curate.errors import DataError
-from curate.kernels import arrow, lines, substrings, words
+from curate.kernels import arrow, cuts, substrings, unicode, words
 from curate.storage.schema import SPANS
 
 REASON = "repeated substring"
@@ -32,7 +33,7 @@ _LEAST_FILTER = 64
 class Repeats(NamedTuple):
     """Stretches of n texts to take out, ascending.
 
-    places: int64, shape (k, 5), see `substrings.place_repeats`. tokens: int64, shape (k,), how many go with each.
+    places: int64, shape (k, 5), see `cuts.place_repeats`. tokens: int64, shape (k,), how many go with each.
     bare: bool, shape (n,): texts that lose every token that they had.
     """
 
@@ -62,12 +63,13 @@ def find_repeats(texts: arrow.Strings, length: int) -> Repeats:
     seen.fill(0)
     substrings.survey_windows(texts.data, bounds, starts, lengths, length, seen)
     found = np.empty((int(bounds[-1]), 3), dtype=np.int64)
-    count = substrings.find_repeats(texts.data, bounds, starts, lengths, length, seen, found)
-    places = np.empty((count, 5), dtype=np.int64)
-    substrings.place_repeats(texts.offsets, texts.data, bounds, starts, lengths, found[:count], places)
-    tokens = found[:count, 1] - found[:count, 0]
+    found = found[: substrings.find_repeats(texts.data, bounds, starts, lengths, length, seen, found)]
+    places = np.empty((len(found), 5), dtype=np.int64)
+    cuts.place_repeats(texts.offsets, texts.data, bounds, starts, lengths, found, unicode.flags(), places)
+    tokens = found[:, 1] - found[:, 0]
     gone = np.bincount(places[:, 0], tokens, len(texts))
-    return Repeats(places, tokens, (gone > 0) & (gone == np.diff(bounds)))
+    bare = (gone > 0) & (gone == np.diff(bounds))
+    return Repeats(places[tokens > 0], tokens[tokens > 0], bare)
 
 
 class Piece(NamedTuple):
@@ -133,7 +135,7 @@ def _without(values: arrow.Strings, places: np.ndarray) -> pa.Array:
     starts, ends = (np.ascontiguousarray(places[:, i]) - values.offsets[0] for i in (1, 2))
     offsets = np.empty_like(values.offsets)
     data = np.empty(values.offsets[-1] - values.offsets[0] - int((ends - starts).sum()), dtype=np.uint8)
-    lines.without_spans(values.offsets, values.data, starts, ends, offsets, data)
+    cuts.without_spans(values.offsets, values.data, starts, ends, offsets, data)
     return arrow.string_array(offsets, data)
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from curate.algorithms.documents import is_blank
 from curate.algorithms.normalise import digests, text_bytes
 from curate.algorithms.scope import salts
-from curate.kernels import arrow, unicode
+from curate.kernels import arrow, cuts, unicode
 from curate.kernels import lines as kernels
 
 ALL_REMOVED = "all {}s duplicated"
@@ -219,7 +219,7 @@ def _without(table: pa.Table, starts: np.ndarray, ends: np.ndarray) -> tuple[pa.
     texts = arrow.strings(table["text"])
     offsets = np.empty_like(texts.offsets)
     data = np.empty(int(texts.offsets[-1] - texts.offsets[0] - (ends - starts).sum()), dtype=np.uint8)
-    characters = kernels.without_spans(texts.offsets, texts.data, starts, ends, offsets, data)
+    characters = cuts.without_spans(texts.offsets, texts.data, starts, ends, offsets, data)
     text = arrow.string_array(offsets, data)
     changed = {"text": text, "digest": digests(text), "bytes": pa.array(text_bytes(text))}
     for name, values in changed.items():

@@ -1,4 +1,4 @@
-"""Lines and paragraphs of UTF-8 text: where they are, 96 bits of hash of each, and text without some of them.
+"""Lines and paragraphs of UTF-8 text: where they are, 96 bits of hash of each, and what goes with some of them.
 
 A unit is a line, which ends at each `\\n`, so that a text has one more than newlines; or a paragraph, a
 longest run of lines that hold more than white space. Its letters are what its normalised form keeps:
@@ -17,7 +17,7 @@ from numba import njit
 from curate.kernels import unicode
 from curate.kernels.bits import eight, put_eight, trailing_zeros
 from curate.kernels.hashing import mix64, murmur128
-from curate.kernels.scan import copy, find_byte
+from curate.kernels.scan import find_byte
 from curate.kernels.unicode import CONTROL, DIGIT, PUNCTUATION, SPACE, Table, decode, encode, flag
 from curate.kernels.words import load
 
@@ -317,28 +317,3 @@ def cut_spans(units, removed, starts, ends):
             starts[place] = units.start[k]
             ends[place] = units.after[k]
     return count
-
-
-@njit(nogil=True, cache=True)
-def without_spans(offsets, data, starts, ends, out_offsets, out):
-    """Copy texts without stretches of them; gives how many characters these had.
-
-    starts, ends: int64, ascending, not overlapping, counted from the first text's first byte.
-    out_offsets: int64 (n + 1,). out: uint8, as long as what stays.
-    """
-    base = offsets[0]
-    span = 0
-    to = 0
-    characters = 0
-    out_offsets[0] = 0
-    for row in range(len(offsets) - 1):
-        at, stop = offsets[row], offsets[row + 1]
-        while span < len(starts) and starts[span] + base < stop:
-            to = copy(data, at, starts[span] + base, out, to)
-            at = ends[span] + base
-            for i in range(starts[span] + base, at):
-                characters += data[i] & 0xC0 != 0x80
-            span += 1
-        to = copy(data, at, stop, out, to)
-        out_offsets[row + 1] = to
-    return characters

@@ -22,7 +22,7 @@ LONGEST = 255
 """Bytes of the longest token: longer words are cut, between characters, into several."""
 
 _PIECE = 1 << 14  # bytes split at a time: what their spans take stays in the second-level cache
-_WINDOWS = 1024  # windows hashed together, so that what they look up is fetched together
+_WINDOWS = 1024  # windows hashed together, so that what they look up is fetched together; more where they are long
 _START = np.uint64(0x9E3779B97F4A7C15)
 _FOLD = np.uint64(0xD6E8FEB86659FD93)
 _BASE = np.uint64(0xA24BAED4963EE407)
@@ -36,7 +36,6 @@ _8 = np.uint64(8)
 _32 = np.uint64(32)
 _63 = np.uint64(63)
 _64 = np.uint64(64)
-_TAB, _NEWLINE, _RETURN, _SPACE = np.uint8(9), np.uint8(10), np.uint8(13), np.uint8(32)
 _CONTINUES, _IS_CONTINUED = np.uint8(0xC0), np.uint8(0x80)
 
 
@@ -61,8 +60,8 @@ fetch: Any = intrinsic(_fetch)
 
 
 @njit(nogil=True, cache=True)
-def _before(data, at):
-    """The start of the character that data[at] belongs to."""
+def character_start(data, at):
+    """The first byte of the character that data[at] belongs to."""
     while data[at] & _CONTINUES == _IS_CONTINUED:
         at -= 1
     return at
@@ -86,7 +85,7 @@ def split(offsets, data, tables, bounds, starts, lengths):
         while at < end:
             stop = min(at + size, end)
             if stop < end:
-                stop = _before(data, stop)
+                stop = character_start(data, stop)
             found = hash_words(data, at, stop, tables, hashes, spans)
             following = stop
             if stop < end and found and spans[found - 1, 1] == stop:
@@ -101,7 +100,7 @@ def split(offsets, data, tables, bounds, starts, lengths):
             for i in range(found):
                 first, last = spans[i, 0], spans[i, 1]
                 while last - first > LONGEST:
-                    cut = _before(data, first + LONGEST)
+                    cut = character_start(data, first + LONGEST)
                     starts[count] = first
                     lengths[count] = cut - first
                     count += 1
@@ -181,14 +180,15 @@ def survey_windows(data, bounds, starts, lengths, length, seen):
 
     seen: uint64, shape (2**k, 2), zeros: bits of the hashes that were seen, and of those seen again.
     """
-    hashes = np.empty(_WINDOWS + length, dtype=np.uint64)
-    block = np.empty(_WINDOWS, dtype=np.uint64)
+    size = max(_WINDOWS, length)
+    hashes = np.empty(size + length, dtype=np.uint64)
+    block = np.empty(size, dtype=np.uint64)
     leading = _leading(length - 1)
     shift = _shift(len(seen) * 64)
     for row in range(len(bounds) - 1):
         last = bounds[row + 1] - length
-        for first in range(bounds[row], last + 1, _WINDOWS):
-            windows = min(last + 1 - first, _WINDOWS)
+        for first in range(bounds[row], last + 1, size):
+            windows = min(last + 1 - first, size)
             _hash_windows(data, starts, lengths, first, windows, length, leading, hashes, block)
             for i in range(windows):
                 bit = block[i] >> shift
@@ -250,14 +250,27 @@ def _agreement(data, starts, lengths, one, other, most):
 
 
 @njit(nogil=True, cache=True)
-def _slot(table, value, data, starts, lengths, window, length):
+def _known(period, window, found):
+    """How many tokens of a window are those of an earlier one by what is known of a period.
+
+    period: its length, and the tokens from and to which every one is the same as the one a period before. Without it
+    a window longer than its period would be compared anew for every token.
+    """
+    length, first, end = period
+    return max(end - window, 0) if found + length >= first and (window - found) % length == 0 else 0
+
+
+@njit(nogil=True, cache=True)
+def _slot(table, value, data, starts, lengths, window, length, period):
     """The slot of a window's equal, or the empty one where it belongs."""
     size = np.uint64(len(table))
     slot = _home(table, value)
     while table[slot]:
         if table[slot] >> _32 == value & _LOW32:
             found = np.int64(table[slot] & _LOW32) - 1
-            if _agreement(data, starts, lengths, found, window, length) == length:
+            known = _known(period, window, found)
+            left = length - known
+            if _agreement(data, starts, lengths, found + known, window + known, left) == left:
                 break
         slot = slot + _1 if slot + _1 < size else _0
     return slot
@@ -272,20 +285,22 @@ def find_repeats(data, bounds, starts, lengths, length, seen, out):
     first token, the one after the last, and the first token of an earlier copy, which is
     equal token for token. Ascending; where two stretches touch, the second has its copy elsewhere.
     """
-    hashes = np.empty(_WINDOWS + length, dtype=np.uint64)
-    block = np.empty(_WINDOWS, dtype=np.uint64)
-    again = np.empty(_WINDOWS, dtype=np.uint8)
+    size = max(_WINDOWS, length)
+    hashes = np.empty(size + length, dtype=np.uint64)
+    block = np.empty(size, dtype=np.uint64)
+    again = np.empty(size, dtype=np.uint8)
     leading = _leading(length - 1)
     shift = _shift(len(seen) * 64)
     table = np.zeros(_room(seen), dtype=np.uint64)
     entries = 0
     count = 0
+    period = (1, 0, 0)
     for row in range(len(bounds) - 1):
         last = bounds[row + 1] - length
         first = bounds[row]
         done = first  # the token after the last one of the last stretch
         while first <= last:
-            windows = min(last + 1 - first, _WINDOWS)
+            windows = min(last + 1 - first, size)
             _hash_windows(data, starts, lengths, first, windows, length, leading, hashes, block)
             _look_ahead(seen, shift, table, block[:windows], again)
             i = 0
@@ -295,7 +310,7 @@ def find_repeats(data, bounds, starts, lengths, length, seen, out):
                     continue
                 window = first + i
                 value = block[i]
-                slot = _slot(table, value, data, starts, lengths, window, length)
+                slot = _slot(table, value, data, starts, lengths, window, length, period)
                 i += 1
                 if not table[slot]:
                     table[slot] = value << _32 | np.uint64(window + 1)
@@ -304,6 +319,8 @@ def find_repeats(data, bounds, starts, lengths, length, seen, out):
                         table = _grown(table)
                     continue
                 found = np.int64(table[slot] & _LOW32) - 1
+                begun = _known(period, window, found) > 0
+                period = (period[0], period[1], window + length) if begun else (window - found, window, window + length)
                 if found + length > window:
                     continue
                 most = min(bounds[row + 1] - window, bounds[np.searchsorted(bounds, found, side="right")] - found)
@@ -317,73 +334,3 @@ def find_repeats(data, bounds, starts, lengths, length, seen, out):
                 i = done - length + 1 - first
             first += i
     return count
-
-
-@njit(nogil=True, cache=True)
-def _is_white(byte):
-    return byte == _SPACE or _TAB <= byte <= _RETURN
-
-
-@njit(nogil=True, cache=True)
-def _line_start(data, at, end):
-    """The byte after the last newline of data[at:end]; -1 without one."""
-    for i in range(end - 1, at - 1, -1):
-        if data[i] == _NEWLINE:
-            return i + 1
-    return -1
-
-
-@njit(nogil=True, cache=True)
-def _trimmed(data, start, end, before, after, opens, closes):
-    """The bytes that go with tokens that take up start:end and stand between before:start and end:after.
-
-    opens, closes: whether they are the first and the last of their text.
-    """
-    stop = end
-    while stop < after and not _is_white(data[stop]):
-        stop += 1
-    white = stop
-    while white < after and _is_white(data[white]):
-        white += 1
-    line_end = _line_start(data, stop, white)
-    line_start = _line_start(data, before, start)
-    if opens and line_start < 0:
-        line_start = before
-    if line_end < 0 and not (closes and white == after):
-        return start, white
-    if line_start >= 0:
-        return line_start, (white if line_end < 0 else line_end)
-    while stop < white and data[stop] != _NEWLINE:
-        stop += 1
-    return start, stop
-
-
-@njit(nogil=True, cache=True)
-def place_repeats(offsets, data, bounds, starts, lengths, repeats, out):
-    """The bytes to take out for stretches of tokens, so that what stays reads well.
-
-    With its words goes what follows the last one up to the next white space, and this white space. Whole lines go with
-    the beginning of the first and with the end of the last, blank lines after it included; a stretch that begins within
-    a line leaves the line its end; one that ends within a line leaves the line its beginning. Other lines are
-    never touched, and neither are the words around.
-    repeats: as `find_repeats` gives them. out: int64, shape (k, 5): the text, the bytes of `data` from and to, the
-    text of the copy, and the byte of `data` where the copy starts. Those that touch stay so.
-    """
-    open_from = 0
-    for i in range(len(repeats)):
-        first, end, copy = repeats[i]
-        row = np.searchsorted(bounds, first, side="right") - 1
-        out[i, 0] = row
-        out[i, 1] = starts[first]
-        out[i, 3] = np.searchsorted(bounds, copy, side="right") - 1
-        out[i, 4] = starts[copy]
-        if end < bounds[row + 1] and i + 1 < len(repeats) and repeats[i + 1, 0] == end:
-            out[i, 2] = starts[end]
-            continue
-        opening = repeats[open_from, 0]
-        opens, closes = opening == bounds[row], end == bounds[row + 1]
-        before = offsets[row] if opens else np.int64(starts[opening - 1]) + lengths[opening - 1]
-        after = offsets[row + 1] if closes else np.int64(starts[end])
-        last = np.int64(starts[end - 1]) + lengths[end - 1]
-        out[open_from, 1], out[i, 2] = _trimmed(data, out[open_from, 1], last, before, after, opens, closes)
-        open_from = i + 1

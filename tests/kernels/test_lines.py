@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.kernels import arrow, lines, unicode
+from curate.kernels import arrow, cuts, lines, unicode
 from tests.naive import lines as naive
 
 LINES = st.sampled_from(
@@ -136,7 +136,7 @@ def test_what_stays_is_what_the_plain_twin_keeps(paragraphs, texts, least, bits)
     strings = arrow.strings(pa.array(["aside", *texts, "more"], pa.large_string()).slice(1, len(texts)))
     offsets = np.empty_like(strings.offsets)
     out = np.empty(strings.offsets[-1] - strings.offsets[0] - (ends - starts).sum(), np.uint8)
-    characters = lines.without_spans(strings.offsets, strings.data, frozen(starts), frozen(ends), offsets, out)
+    characters = cuts.without_spans(strings.offsets, strings.data, frozen(starts), frozen(ends), offsets, out)
     whole = iter(removed.tolist())
     expected = []
     for text in texts:
