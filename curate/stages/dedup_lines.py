@@ -20,7 +20,7 @@ class DedupLinesConfig(StageConfig):
 
     Of equal ones the first in the order of the corpus stays, also within one document. What was taken
     out, and where the copy that stays is, `curate show CORPUS --spans` lists. Documents of which only blank lines are
-    left are removed.
+    left are removed. Near copies of documents leave shreds, so take them out before: `--where dedup_keep`.
     """
 
     unit: Literal["line", "paragraph"] = Field(
@@ -28,8 +28,8 @@ class DedupLinesConfig(StageConfig):
     )
     match: Literal["normalised", "text"] = Field(
         "normalised",
-        description="How it is compared: normalised (lower-cased, digits as 0, without punctuation and white space) "
-        "or byte by byte as text.",
+        description="How it is compared: normalised (lower-cased, digits as 0, without punctuation and white space, "
+        "so that lines which differ in numbers alone are equal, as CCNet has it) or byte by byte as text.",
     )
     min_bytes: int = Field(
         24,

@@ -204,7 +204,12 @@ def test_without_a_missing_shard_no_census_is_run(root, tmp_path):
     found = phases(made, stage, stage.config())
     assert needed(made, stage, found) == []
     made.output.summary.unlink()
-    assert [phase.name for phase, _ in needed(made, stage, found)] == ["survey after", "settle after", "report", "alarm"]
+    assert [phase.name for phase, _ in needed(made, stage, found)] == [
+        "survey after",
+        "settle after",
+        "report",
+        "alarm",
+    ]
     made.output.shard(Corpus(tmp_path / "pool_a").entries()[1].name).unlink()
     todo = {phase.name: numbers for phase, numbers in needed(made, stage, found)}
     assert todo["apply"] == [1] and {"survey 1", "settle 1", "survey 2", "link 2", "settle 2"} <= set(todo)
