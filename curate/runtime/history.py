@@ -178,16 +178,17 @@ def _duplicated(place: Place, layer: str, values: dict[str, Any], text: str) -> 
 def _naming(place: Place, layer: str, identity: str, size: int | None, most: int) -> dict[str, Any]:
     """The documents that name a kept one: how many, and the first of them."""
     corpus, there = place.corpus, place.corpus.must(layer).column_names
+    generation, documents = corpus.current(layer), corpus.current(DOCUMENTS)
     count = 0
     first: list[dict[str, Any]] = []
     for entry in corpus.entries():
-        said, texts = corpus.current(layer).shard(entry.name), corpus.current(DOCUMENTS).shard(entry.name)
+        said = generation.shard(entry.name)
         rows = shards.find(said, f"{layer}_of", identity)
         if f"{layer}_corpus" in there:
             rows = rows[shards.read_rows(said, [f"{layer}_corpus"], rows)[0].is_null().to_numpy()]
         count += len(rows)
         rows = rows[: most - len(first)]
-        named = shards.read_rows(texts, ["id", "source", "bytes"], rows).to_pylist()
+        named = shards.read_rows(documents.shard(entry.name), ["id", "source", "bytes"], rows).to_pylist()
         alike = [None] * len(rows)
         if f"{layer}_similarity" in there:
             alike = shards.read_rows(said, [f"{layer}_similarity"], rows)[0].to_pylist()

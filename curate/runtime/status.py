@@ -42,7 +42,8 @@ def status(corpus: Corpus) -> list[LayerStatus]:
         manifest = corpus.must(layer)
         generation = corpus.generation(layer, manifest.generation)
         why = corpus.stale(layer)
-        missing = sum(not generation.shard(entry.name).exists() for entry in manifest.shards)
+        wanted = (generation.shard, generation.index) if manifest.indexed else (generation.shard,)
+        missing = sum(not all(path(entry.name).exists() for path in wanted) for entry in manifest.shards)
         state = (
             f"stale: {why}"
             if why

@@ -11,7 +11,7 @@ import pytest
 from curate.errors import DataError, UsageError
 from curate.runtime.opened import Opened
 from curate.runtime.run import parse_errors
-from curate.runtime.status import spans
+from curate.runtime.status import spans, status
 from curate.runtime.verify import verify
 from curate.storage.corpus import Corpus
 from tests import material, running
@@ -355,6 +355,8 @@ def test_verify_finds_any_flipped_byte_beside_the_shards_and_says_what_to_do(roo
 def test_verify_finds_a_missing_index(root):
     next(root.glob("kept/seen/*/index/00000-000.parquet")).unlink()
     assert wrong(root, "kept") == {"seen": ["index/00000-000: missing"]}
+    states = {layer.layer: layer.state for layer in status(Corpus(root / "kept"))}
+    assert states["seen"] == "1 shards missing" and states["again"] == "ready"
 
 
 def test_verify_finds_missing_spans(root):
