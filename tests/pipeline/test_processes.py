@@ -24,6 +24,7 @@ steps:
   - dedup: {threshold: 0.6, ngram: 3}
   - dsir: {target: [good.jsonl]}
   - select: {where: dedup_keep AND dsir > -9, to: kept}
+  - dedup: {threshold: 0.6, ngram: 3, against: [pool], max_source_loss: 100%}
   - dsir: {as: again, target: [good.jsonl], buckets: 1000}
   - mix: {corpora: [kept, pool=pool], documents: 200, by: source, to: train}
   - export: {format: jsonl, to: out}
@@ -138,7 +139,7 @@ def test_run_again_does_nothing(whole):
     before = outputs(root)
     done = run(root, "--json")
     assert done.returncode == 0, done.stderr
-    assert [step["tasks"] for step in json.loads(done.stdout)] == [0] * 7
+    assert [step["tasks"] for step in json.loads(done.stdout)] == [0] * 8
     assert outputs(root) == before
     assert "finished" in run(root).stderr
 
@@ -160,7 +161,9 @@ def test_a_golden_run(whole):
         ledger = step["ledger"]
         gone = sum(ledger["removed"].values()) + ledger["quarantined"]
         assert ledger["in"] + ledger["repeats"] == ledger["out"] + gone
-    by_step = {step["step"]: step["ledger"] for step in done}
+    by_step = {step["step"]: step["ledger"] for step in reversed(done)}
+    kept_before = done[4]["ledger"]
+    assert kept_before["in"] == kept_before["counts"]["dedup_keep false"] == by_step["select"]["out"]
     assert by_step["ingest"]["out"] == by_step["dedup"]["in"] == by_step["dedup"]["out"] == by_step["select"]["in"]
     assert by_step["mix"]["out"] == 200 == by_step["export"]["out"]
     files = sorted((root / "out").glob("*.jsonl"))
