@@ -231,6 +231,24 @@ def test_a_dry_run_of_a_recipe_at_any_stage(tmp_path, made):
     assert running.tree(tmp_path) == before
 
 
+def test_a_dry_run_of_a_recipe_waits_for_old_corpora_too(tmp_path):
+    material.write_lines(tmp_path / "raw/x.txt", material.docstrings()[:5])
+    assert command("lines", "raw", "--to", "new", cwd=tmp_path).returncode == 0
+    steps = ["lines: {sources: [raw], to: old}", "seen: {}", "seen: {corpus: new, against: [then=old]}"]
+    (tmp_path / "recipe.yaml").write_text("steps:\n" + "".join(f"  - {step}\n" for step in steps))
+    done = command("run", "recipe.yaml", "--dry-run", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[-1]["waits"] == "planned once seen is done"
+    done = command("run", tmp_path / "recipe.yaml", "--json", cwd="/")
+    assert done.returncode == 0, done.stderr
+    last = json.loads(command("run", "recipe.yaml", "--dry-run", "--json", cwd=tmp_path).stdout)[-1]
+    assert "waits" not in last and not last["tasks"]
+    assert {name: sorted(layers) for name, layers in last["inputs"].items()} == {
+        str(tmp_path / "new"): ["documents"],
+        str(tmp_path / "old"): ["documents", "seen"],
+    }
+
+
 def test_status_says_what_there_is(root):
     found = json.loads(command("status", root / "pool", "--json").stdout)["layers"]
     assert [layer["layer"] for layer in found][:2] == ["documents", "length"]
