@@ -55,9 +55,7 @@ def commit(plan: Plan, stage: Stage) -> Manifest:
     manifest = _manifest(plan, plan.layer, stage.name, stage.revision, names, footers, counted, plan.contents)
     config = planned_options(stage, plan.options)
     manifest = replace(manifest, indexed=any(census.indexed and census.indexed(config) for census in stage.before))
-    for layer in [plan.layer, *plan.carried]:
-        folder = carried_generation(plan, layer).folder
-        files.sync_below(folder, folder.glob("index/*.parquet"))
+    sync(plan)
     for layer in plan.carried:
         _commit_carried(plan, layer, names, manifest)
     manifests.write(plan.folder, manifest)
@@ -68,6 +66,13 @@ def commit(plan: Plan, stage: Stage) -> Manifest:
 def folders(plan: Plan) -> list[Path]:
     """The folders that a run writes generations into, its own first."""
     return [plan.output.folder.parent, *(plan.folder.parent / layer for layer in plan.carried)]
+
+
+def sync(plan: Plan) -> None:
+    """Make what a run left unsynced, and all names, safe from a loss of power."""
+    for layer in [plan.layer, *plan.carried]:
+        folder = carried_generation(plan, layer).folder
+        files.sync_below(folder, folder.glob("index/*.parquet"))
 
 
 def tidy(plan: Plan) -> None:

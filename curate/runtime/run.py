@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.errors import DataError, IncompleteError, UsageError
-from curate.runtime.commit import check_inputs, commit, folders, forget_others, forget_work, tidy
+from curate.runtime.commit import check_inputs, commit, folders, forget_others, forget_work, sync, tidy
 from curate.runtime.executors.base import Executor, Outcome, Task
 from curate.runtime.fingerprint import planned_options
 from curate.runtime.memory import UNLIMITED, Budget, Memory, remember_compiled
@@ -148,6 +148,8 @@ def _ask_again(run: _Run, plan: Plan, todo: list[tuple[Phase, list[int]]]) -> No
     except DataError as problem:
         raise DataError(f"{problem}; {plan.folder} stays as it was accepted before") from None
     finally:
+        if boot_path(plan).exists():  # a run that made an index again was killed
+            sync(plan)
         tidy(plan)
 
 

@@ -88,6 +88,19 @@ def test_a_crash_while_it_is_forgotten_leaves_nothing_that_counts(fresh, root, t
     assert changes > 10
 
 
+def test_an_index_made_again_is_synced_before_nobody_stands_for_it(root, monkeypatch):
+    """The layer stands, its index was lost, and the run that made that again was killed before its end."""
+    folder = seen(root).plan.output.index("").parent
+    lost = sorted(folder.iterdir())[0]
+    lost.unlink()
+    with pytest.raises(running.Stopped):
+        seen(root, running.Stopping(1))
+    assert lost.exists()
+    synced = watched(monkeypatch)
+    assert seen(root).executed <= 1 and lost.name in synced
+    assert not (folder.parent / "work").exists()
+
+
 def test_where_other_machines_may_have_the_disk_everything_is_synced(root, tasks, monkeypatch):
     """And then work counts wherever it is continued."""
     monkeypatch.setattr(files, "local", lambda folder: False)
