@@ -7,19 +7,21 @@ same hash is n**2 / 2**97: 6e-8 for 10**11 of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from curate.algorithms.documents import is_blank
 from curate.algorithms.normalise import digests, text_bytes
 from curate.algorithms.scope import salts
 from curate.kernels import arrow, cuts, unicode
 from curate.kernels import lines as kernels
 
 ALL_REMOVED = "all {}s duplicated"
+BLOCK_BYTES = 16 << 20
 BYTE_BITS = 40
 LINES_PER_PART = 4 << 20
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -37,12 +39,37 @@ class Looking(NamedTuple):
 
 
 class Removed(NamedTuple):
-    """What `remove` gives: the documents that are left, how many became blank, counts, and rows of `schema.SPANS`."""
+    """What `remove` gives of `read` documents: those that are left, how many became blank, counts, and rows of
+    `schema.SPANS`."""
 
+    read: int
     table: pa.Table
     blank: int
     counts: dict[str, int]
     spans: pa.Table
+
+
+class Block(NamedTuple):
+    """Documents of a shard with about 16 MiB of text, which starts at byte `start` of the shard's texts."""
+
+    start: int
+    table: pa.Table
+    texts: arrow.Strings
+
+    def documents_at(self, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The documents that hold these bytes of the block's texts, and which byte of them each is."""
+        bounds = self.texts.offsets - self.texts.offsets[0]
+        documents = np.searchsorted(bounds[1:], starts, side="right")
+        return documents, starts - bounds[documents]
+
+
+def blocks(table: pa.Table) -> Iterator[Block]:
+    """The documents of a shard: by blocks, what is held of them does not hang on how large the shard is."""
+    ends = np.cumsum(arrow.numbers(pc.binary_length(table["text"])))
+    firsts = np.flatnonzero(np.diff(ends // BLOCK_BYTES, prepend=-1)) if table.num_rows else [0]
+    for first, last in pairwise([*firsts, table.num_rows]):
+        piece = table.slice(first, last - first)
+        yield Block(int(ends[first - 1]) if first else 0, piece, arrow.strings(piece["text"]))
 
 
 def parts(text_bytes: int, least: int) -> int:
@@ -50,12 +77,12 @@ def parts(text_bytes: int, least: int) -> int:
     return max(1, -(-text_bytes // (LINES_PER_PART * (least + _USUAL_BYTES))))
 
 
-def _units(table: pa.Table, looking: Looking) -> tuple[kernels.Units, np.ndarray]:
-    """The units of a shard that count, and for each the number of the first with the same hash."""
-    texts = arrow.strings(table["text"])
+def _units(block: Block, looking: Looking) -> tuple[kernels.Units, np.ndarray]:
+    """The units of a block that count, and for each the number of the first with the same hash."""
+    texts = block.texts
     found = kernels.room(int(texts.offsets[-1] - texts.offsets[0]) // looking.least)
     scratch = np.empty(kernels.SCRATCH_BYTES, dtype=np.uint8)
-    scopes = salts(table, looking.scope)
+    scopes = salts(block.table, looking.scope)
     tables = (unicode.flags(), kernels.forms())
     options = (looking.paragraphs, looking.normalised, looking.least)
     count = kernels.find_units(texts.offsets, texts.data, scopes, *options, *tables, scratch, found)
@@ -71,16 +98,17 @@ def first_equal(keys: np.ndarray, checks: np.ndarray) -> np.ndarray:
     return out
 
 
-def survey(table: pa.Table, looking: Looking) -> pa.Table:
-    """`part`, `key`, `check`, `place` of the units of a shard, of equal ones the first: 20 bytes each in the shuffle.
+def survey(table: pa.Table, looking: Looking) -> Iterator[pa.Table]:
+    """`part`, `key`, `check`, `place` of the units of each block of a shard, of equal ones the first.
 
-    Memory: 64 bytes for each unit of the shard.
+    20 bytes each in the shuffle. Memory: a block's text and 70 bytes for each unit of it.
     """
-    units, first = _units(table, looking)
-    chosen = first == np.arange(len(first))
-    check = units.check[chosen]
-    places = _places(table, units.start[chosen])
-    return pa.table({"part": check, "key": units.key[chosen], "check": check, "place": places})
+    for block in blocks(table):
+        units, first = _units(block, looking)
+        chosen = first == np.arange(len(first))
+        check = units.check[chosen]
+        places = _places(table, block.start + units.start[chosen])
+        yield pa.table({"part": check, "key": units.key[chosen], "check": check, "place": places})
 
 
 def _columns(tables: Iterable[pa.Table], *names: str) -> list[np.ndarray]:
@@ -113,14 +141,15 @@ def survey_names(table: pa.Table, mine: pa.Table | None) -> pa.Table:
     rows, groups = (_numbers(mine, name) for name in ("row", "group"))
     places = _places(table, rows)
     others = places != groups
-    documents, starts = _in_documents(table, rows)
+    bounds = np.concatenate([[0], np.cumsum(arrow.numbers(table["bytes"]))])
+    documents = np.searchsorted(bounds[1:], rows, side="right")
     return pa.table(
         {
             "part": (groups.view(np.uint64) * _GOLDEN >> np.uint64(32)).astype(np.uint32),
             "group": groups,
             "place": places,
             "id": arrow.combined(table["id"]).take(pa.array(documents, mask=others)),
-            "start": pa.array(starts, mask=others),
+            "start": pa.array(rows - bounds[documents], mask=others),
         }
     )
 
@@ -133,13 +162,6 @@ def _places(table: pa.Table, starts: np.ndarray) -> np.ndarray:
     """Places in the corpus of bytes of a shard's texts."""
     shard = int(arrow.numbers(table["shard"])[0]) if table.num_rows else 0
     return starts + np.int64(shard << BYTE_BITS)
-
-
-def _in_documents(table: pa.Table, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The documents that hold these bytes of a shard's texts, and which byte of them each is."""
-    bounds = np.concatenate([[0], np.cumsum(arrow.numbers(table["bytes"]))])
-    documents = np.searchsorted(bounds[1:], starts, side="right")
-    return documents, starts - bounds[documents]
 
 
 def named(tables: Iterable[pa.Table]) -> pa.Table:
@@ -156,34 +178,45 @@ def named(tables: Iterable[pa.Table]) -> pa.Table:
     return pa.table({**_located(arrow.numbers(table["place"])[goes]), **columns})
 
 
-def remove(table: pa.Table, mine: pa.Table | None, looking: Looking) -> Removed:
-    """Take out of a shard's texts the units that equal one before.
+def remove(table: pa.Table, mine: pa.Table | None, looking: Looking) -> Iterator[Removed]:
+    """Take out of a shard's texts the units that equal one before, block by block.
 
-    mine: the shard's rows of `named`. Memory: the texts once more, 90 bytes for each unit of the shard.
+    mine: the shard's rows of `named`. Memory: a block's text twice, and 160 bytes for each unit of it.
     """
-    units, first = _units(table, looking)
-    goes, of, of_start = _firsts(table, mine, units, first)
+    places = _numbers(mine, "row")
+    for block in blocks(table):
+        size = int(block.texts.offsets[-1] - block.texts.offsets[0])
+        low, high = np.searchsorted(places, [block.start, block.start + size])
+        named = None if mine is None else mine.slice(low, high - low)
+        yield _removed(block, places[low:high] - block.start, named, looking)
+
+
+def _removed(block: Block, elsewhere: np.ndarray, named: pa.Table | None, looking: Looking) -> Removed:
+    """elsewhere: where in the block the units of the rows `named` start."""
+    units, first = _units(block, looking)
+    goes, of, of_start = _firsts(block, elsewhere, named, units, first)
     removed = goes >= 0
     starts = np.empty(int(np.count_nonzero(removed)), dtype=np.int64)
     ends = np.empty_like(starts)
     kernels.cut_spans(units, removed, starts, ends)
-    rows, chosen = units.row[removed], pa.array(goes[removed])
-    where = _in_documents(table, units.start[removed])[1] - units.start[removed]
     unit = "paragraph" if looking.paragraphs else "line"
+    rows, chosen = units.row[removed], pa.array(goes[removed])
+    bounds = block.texts.offsets[rows] - block.texts.offsets[0]
+    table = block.table
     spans = pa.table(
         {
             "id": arrow.combined(table["id"]).take(pa.array(rows)),
-            "start": starts + where,
-            "end": ends + where,
+            "start": starts - bounds,
+            "end": ends - bounds,
             "reason": pa.repeat(f"duplicate {unit}", len(rows)),
             "of": of.take(chosen),
             "of_start": of_start.take(chosen),
         }
     )
+    if not len(rows):
+        return Removed(table.num_rows, table, 0, {}, spans)
     changed = np.unique(rows)
-    if not len(changed):
-        return Removed(table, 0, {}, spans)
-    table, characters = _without(table, starts, ends)
+    text, characters = _without(block.texts, starts, ends)
     counts = {
         f"{unit}s_removed": len(rows),
         "characters_removed": characters,
@@ -191,37 +224,46 @@ def remove(table: pa.Table, mine: pa.Table | None, looking: Looking) -> Removed:
         "documents_changed": len(changed),
     }
     stays = np.ones(table.num_rows, dtype=np.bool_)
-    stays[changed] = ~is_blank(table["text"])[changed]
-    left = table if stays.all() else table.filter(pa.array(stays))
-    return Removed(left, table.num_rows - left.num_rows, counts, spans)
+    stays[changed] = ~_is_white(text)[changed]
+    left = _with_text(table, text)
+    left = left if stays.all() else left.filter(pa.array(stays))
+    return Removed(table.num_rows, left, table.num_rows - left.num_rows, counts, spans)
 
 
 def _firsts(
-    table: pa.Table, mine: pa.Table | None, units: kernels.Units, first: np.ndarray
+    block: Block, elsewhere: np.ndarray, named: pa.Table | None, units: kernels.Units, first: np.ndarray
 ) -> tuple[np.ndarray, pa.Array, pa.Array]:
     """For each unit the number of its first occurrence, -1 where it is that itself; and of these, ids and starts."""
-    elsewhere = np.searchsorted(units.start, _numbers(mine, "row"))
     goes = np.full(len(first), -1, dtype=np.int64)
-    goes[elsewhere] = np.arange(len(elsewhere))
+    goes[np.searchsorted(units.start, elsewhere)] = np.arange(len(elsewhere))
     again = np.flatnonzero(first != np.arange(len(first)))
     here, numbers = np.unique(first[again], return_inverse=True)
     goes[again] = np.where(goes[first[again]] < 0, len(elsewhere) + numbers, goes[first[again]])
-    documents, starts = _in_documents(table, units.start[here])
-    ids = [arrow.combined(table["id"]).take(pa.array(documents))]
+    documents, starts = block.documents_at(units.start[here])
+    ids = [arrow.combined(block.table["id"]).take(pa.array(documents))]
     places = [pa.array(starts)]
-    if mine is not None:
-        ids, places = [arrow.combined(mine["of"]), *ids], [arrow.combined(mine["of_start"]), *places]
+    if named is not None:
+        ids, places = [arrow.combined(named["of"]), *ids], [arrow.combined(named["of_start"]), *places]
     return goes, pa.concat_arrays(ids), pa.concat_arrays(places)
 
 
-def _without(table: pa.Table, starts: np.ndarray, ends: np.ndarray) -> tuple[pa.Table, int]:
-    """The documents without stretches of their texts, and how many characters these have."""
-    texts = arrow.strings(table["text"])
+def _without(texts: arrow.Strings, starts: np.ndarray, ends: np.ndarray) -> tuple[pa.Array, int]:
+    """Texts without stretches of them, and how many characters these have."""
     offsets = np.empty_like(texts.offsets)
     data = np.empty(int(texts.offsets[-1] - texts.offsets[0] - (ends - starts).sum()), dtype=np.uint8)
     characters = cuts.without_spans(texts.offsets, texts.data, starts, ends, offsets, data)
-    text = arrow.string_array(offsets, data)
+    return arrow.string_array(offsets, data), int(characters)
+
+
+def _is_white(text: pa.Array) -> np.ndarray:
+    texts = arrow.strings(text)
+    out = np.empty(len(texts), dtype=np.bool_)
+    kernels.find_white(texts.offsets, texts.data, unicode.flags(), out)
+    return out
+
+
+def _with_text(table: pa.Table, text: pa.Array) -> pa.Table:
     changed = {"text": text, "digest": digests(text), "bytes": pa.array(text_bytes(text))}
     for name, values in changed.items():
         table = table.set_column(table.schema.get_field_index(name), name, values)
-    return table, int(characters)
+    return table

@@ -1,6 +1,6 @@
 """Lines and paragraphs of UTF-8 text: where they are, 96 bits of hash of each, and what goes with some of them.
 
-A unit is a line, which ends at each `\\n`, so that a text has one more than newlines; or a paragraph, a
+A unit is a line, which ends before each `\\n` or `\\r\\n`, so that a text has one more than newlines; or a paragraph, a
 longest run of lines that hold more than white space. Its letters are what its normalised form keeps:
 characters lower-cased by simple case mapping, decimal digits of every script as 0, without
 punctuation, white space and control characters (after CCNet, Wenzek et al. 2020).
@@ -27,6 +27,7 @@ CHUNK = 1 << 14
 SCRATCH_BYTES = CHUNK + 16
 
 _NEWLINE = np.uint8(10)
+_RETURN = np.uint8(13)
 _DIGIT_ZERO = np.uint8(48)
 DROPPED = np.int32(1 << 30)
 ZERO = np.int32(1 << 29)
@@ -219,7 +220,7 @@ def _is_white(data, at, end, flags):
 
 @njit(nogil=True, cache=True)
 def _paragraph_end(data, line_end, end, flags):
-    """The end of the paragraph whose first line ends at `line_end`."""
+    """The end of the last line of the paragraph whose first one ends at `line_end`."""
     while line_end < end:
         following = find_byte(data, line_end + 1, end, _NEWLINE)
         if _is_white(data, line_end + 1, following, flags):
@@ -243,12 +244,15 @@ def find_units(offsets, data, salts, paragraphs, normalised, least, flags, forms
         before = NONE
         open_unit = -1
         while start <= stop:
-            end = find_byte(data, start, stop, _NEWLINE)
+            line_end = find_byte(data, start, stop, _NEWLINE)
             if paragraphs:
-                if _is_white(data, start, end, flags):
-                    start = end + 1
+                if _is_white(data, start, line_end, flags):
+                    start = line_end + 1
                     continue
-                end = _paragraph_end(data, end, stop, flags)
+                line_end = _paragraph_end(data, line_end, stop, flags)
+            end = line_end
+            if start < end < stop and data[end - 1] == _RETURN:
+                end -= 1
             if open_unit >= 0:
                 out.after[open_unit] = start - base
                 open_unit = -1
@@ -270,8 +274,15 @@ def find_units(offsets, data, salts, paragraphs, normalised, least, flags, forms
                 open_unit = count
                 count += 1
             before = end - base
-            start = end + 1
+            start = line_end + 1
     return count
+
+
+@njit(nogil=True, cache=True)
+def find_white(offsets, data, flags, out):
+    """Which texts are nothing but white space: out, bool (n,)."""
+    for row in range(len(out)):
+        out[row] = _is_white(data, offsets[row], offsets[row + 1], flags)
 
 
 @njit(nogil=True, cache=True)

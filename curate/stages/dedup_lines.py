@@ -69,7 +69,7 @@ def slices(inputs: list[InputShard], config: DedupLinesConfig, shard_bytes: int)
     return [{"shards": [shard.index]} for shard in inputs]
 
 
-def survey(table: pa.Table, mine: None, config: DedupLinesConfig) -> pa.Table:
+def survey(table: pa.Table, mine: None, config: DedupLinesConfig) -> Iterator[pa.Table]:
     from curate.algorithms import lines
 
     return lines.survey(table, looking(config))
@@ -110,12 +110,11 @@ def apply(
 ) -> Iterator[Applied]:
     from curate.algorithms import lines
 
+    reason = lines.ALL_REMOVED.format(config.unit)
     for table in tables:
-        found = lines.remove(table, mine, looking(config))
-        reason = lines.ALL_REMOVED.format(config.unit)
-        yield Applied(
-            found.table, read=table.num_rows, removed={reason: found.blank}, counts=found.counts, spans=found.spans
-        )
+        for found in lines.remove(table, mine, looking(config)):
+            removed = {reason: found.blank}
+            yield Applied(found.table, read=found.read, removed=removed, counts=found.counts, spans=found.spans)
 
 
 STAGE = Stage(

@@ -30,7 +30,7 @@ LINES = st.sampled_from(
 SOME = st.text(
     st.one_of(st.sampled_from("aZ09_@[`{/ \n\r\t\x7f\u0301"), st.characters(exclude_categories=["Cs"])), max_size=30
 )
-TEXTS = st.lists(st.one_of(LINES, SOME), max_size=8).map("\n".join)
+TEXTS = st.builds(str.join, st.sampled_from(["\n", "\r\n"]), st.lists(st.one_of(LINES, SOME), max_size=8))
 
 
 def frozen(array: np.ndarray) -> np.ndarray:
@@ -145,3 +145,12 @@ def test_what_stays_is_what_the_plain_twin_keeps(paragraphs, texts, least, bits)
     assert arrow.string_array(offsets, out).to_pylist() == expected
     assert characters == sum(map(len, texts)) - sum(map(len, expected))
     assert (starts[1:] >= ends[:-1]).all() and (ends > starts).all()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.text(" \t\r\n\u3000\xa0\u200b x", max_size=4), max_size=6))
+def test_find_white(texts):
+    strings = arrow.strings(pa.array(["aside", *texts, "more"], pa.large_string()).slice(1, len(texts)))
+    out = np.empty(len(texts), np.bool_)
+    lines.find_white(frozen(strings.offsets), frozen(strings.data), unicode.flags(), out)
+    assert out.tolist() == [not text.strip() for text in texts]

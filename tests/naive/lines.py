@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 import unicodedata
 from collections.abc import Sequence
@@ -18,8 +19,8 @@ class Cut(NamedTuple):
 
 
 def cut_lines(text: str) -> Cut:
-    units = text.split("\n")
-    return Cut("", units, ["\n"] * (len(units) - 1), "")
+    parts = re.split("(\r?\n)", text)
+    return Cut("", parts[::2], parts[1::2], "")
 
 
 def cut_paragraphs(text: str) -> Cut:
@@ -27,8 +28,8 @@ def cut_paragraphs(text: str) -> Cut:
     units: list[str] = []
     gaps = [""]
     inside = False
-    for number, line in enumerate(text.split("\n")):
-        newline = "\n" if number else ""
+    parts = ["", *re.split("(\r?\n)", text)]
+    for newline, line in zip(parts[::2], parts[1::2], strict=True):
         blank = not line.strip()
         if blank:
             gaps[-1] += newline + line

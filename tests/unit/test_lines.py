@@ -1,4 +1,5 @@
 import itertools
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,7 @@ LINES = st.sampled_from(
         "Hello, World 12!",
         "hello world 34",
         "HELLO -- WORLD ٣٤\r",
+        "\u3000",
         "视野无限广，窗外有蓝天。",
         "视野无限广 窗外有蓝天",
         "one more line",
@@ -70,13 +72,13 @@ def run(documents, looking, cuts=()):
     """What is done to each shard, as the runtime has it done."""
     bounds = [0, *sorted(cuts), len(documents)]
     shards = [table(documents[a:b], i) for i, (a, b) in enumerate(itertools.pairwise(bounds))]
-    surveys = [lines.survey(shard, looking) for shard in shards]
+    surveys = [table for shard in shards for table in lines.survey(shard, looking)]
     rows = linked(surveys, lines.repeated)
     names = [
         lines.survey_names(shard.select(["id", "bytes", "shard"]), mine(rows, i)) for i, shard in enumerate(shards)
     ]
     rows = linked(names, lines.named)
-    return [lines.remove(shard, mine(rows, i), looking) for i, shard in enumerate(shards)]
+    return [result for i, shard in enumerate(shards) for result in lines.remove(shard, mine(rows, i), looking)]
 
 
 def united(results):
@@ -94,22 +96,30 @@ def less(text, spans):
 @pytest.mark.parametrize("scope", [None, "source"])
 @pytest.mark.parametrize("paragraphs", [False, True])
 @settings(deadline=None, max_examples=60)
-@given(DOCUMENTS, st.booleans(), st.sampled_from([1, 9]), st.lists(st.integers(0, 12), max_size=3))
-def test_it_is_what_the_plain_twin_does(paragraphs, scope, documents, normalised, least, cuts):
+@given(
+    DOCUMENTS,
+    st.booleans(),
+    st.sampled_from([1, 9]),
+    st.lists(st.integers(0, 12), max_size=3),
+    st.sampled_from([1, 50, lines.BLOCK_BYTES]),
+)
+def test_it_is_what_the_plain_twin_does(paragraphs, scope, documents, normalised, least, cuts, block):
     cuts = [min(cut, len(documents)) for cut in cuts]
-    results = run(documents, Looking(paragraphs, normalised, least, scope), cuts)
+    with mock.patch.object(lines, "BLOCK_BYTES", block):
+        results = run(documents, Looking(paragraphs, normalised, least, scope), cuts)
     found, spans = united(results)
     compared = documents if scope else [document._replace(scope="") for document in documents]
     texts, expected = naive.deduplicated(compared, paragraphs=paragraphs, normalise=normalised, least=least)
     after = dict(zip([document.id for document in documents], texts, strict=True))
     before = {document.id: document.text for document in documents}
     changed = {span.id for span in expected}
-    stay = [name for name in after if name not in changed or after[name].strip(" \t\n\r\f\v")]
+    stay = [name for name in after if name not in changed or after[name].strip()]
     assert found["id"].to_pylist() == stay
     assert found["text"].to_pylist() == [after[name] for name in stay]
     assert found["bytes"].to_pylist() == [len(after[name].encode()) for name in stay]
     assert found["digest"].to_pylist() == digests(found["text"]).to_pylist()
     assert sum(result.blank for result in results) == len(documents) - len(stay)
+    assert sum(result.read for result in results) == len(documents)
     assert [(span["id"], span["of"], span["of_start"]) for span in spans] == [
         (span.id, span.of, span.of_start) for span in expected
     ]
@@ -143,25 +153,64 @@ def test_a_table_in_which_nothing_repeats_is_given_back():
     assert result.table["text"].to_pylist() == ["one line\n", "another line"] and result.counts == {}
 
 
-def test_only_one_row_a_shard_goes_through_the_shuffle():
-    """However often a line repeats within a shard, and one that repeats nowhere has no row of the census."""
+def test_only_one_row_a_block_goes_through_the_shuffle():
+    """However often a line repeats within it, and one that repeats nowhere has no row of the census."""
     shard = table([naive.Document("a", "the same line\n" * 1000 + "once")], 7)
-    survey = lines.survey(shard, Looking(False, True, 4, None))
+    (survey,) = lines.survey(shard, Looking(False, True, 4, None))
     assert survey.num_rows == 2
     assert lines.repeated([survey.drop_columns(["part"])]).num_rows == 0
     assert sum(survey.schema.field(name).type.bit_width for name in ("key", "check", "place")) == 20 * 8
 
 
+def test_blocks_are_runs_of_documents():
+    texts = ["ab", "é" * 20, "", "c", "d" * 9, "e"]
+    shard = table([naive.Document("x", text) for text in ["aside", *texts]], 0).slice(1)
+    with mock.patch.object(lines, "BLOCK_BYTES", 10):
+        blocks = list(lines.blocks(pa.concat_tables([shard.slice(0, 4), shard.slice(4)])))
+    found = [block.table["text"].to_pylist() for block in blocks]
+    assert [text for texts in found for text in texts] == texts
+    assert len(found) > 2 and all(sum(map(len, texts[1:])) <= 10 for texts in found)
+    assert [block.start for block in blocks] == [
+        sum(len(text.encode()) for texts in found[:i] for text in texts) for i in range(len(found))
+    ]
+
+
+def test_a_shard_without_documents():
+    empty = table([], 0)
+    looking = Looking(False, True, 4, None)
+    (survey,) = lines.survey(empty, looking)
+    (removed,) = lines.remove(empty, None, looking)
+    assert (survey.num_rows, removed.read, removed.table.num_rows, removed.spans.num_rows) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("match", [True, False])
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [
+        ("new\r\nthe same\r\nlast\r\n", "new\r\nlast\r\n"),
+        ("new\r\nthe same", "new"),
+        ("new\r\nthe same\r\n", "new\r\n"),
+        ("the same\r\n", None),
+        ("the same\r\n\u3000\r\n\xa0", None),
+        ("new\n\r\nthe same\n", "new\n\r\n"),
+    ],
+)
+def test_a_carriage_return_goes_with_its_line_and_blank_texts_with_all_of_theirs(match, text, stays):
+    results = run([naive.Document("a", "the same"), naive.Document("b", text)], Looking(False, match, 4, None))
+    assert united(results)[0]["text"].to_pylist() == ["the same"] + [stays] * (stays is not None)
+
+
 def test_places_beyond_32_bits():
     text = pa.chunked_array([["same"]], pa.large_string())
     shard = table([naive.Document("x", "same")], 90_000).set_column(2, "text", text)
-    assert lines.survey(shard, Looking(False, True, 4, None))["place"].to_pylist() == [90_000 << 40]
+    (survey,) = lines.survey(shard, Looking(False, True, 4, None))
+    assert survey["place"].to_pylist() == [90_000 << 40]
 
 
 def test_a_scope_of_lists_is_refused():
     shard = table([naive.Document("a", "text")], 0).append_column("tags", pa.array([["x"]]))
     with pytest.raises(UsageError, match="--scope tags"):
-        lines.survey(shard, Looking(False, True, 4, "tags"))
+        list(lines.survey(shard, Looking(False, True, 4, "tags")))
 
 
 @pytest.mark.parametrize(("text_bytes", "least", "expected"), [(0, 24, 1), (235 << 20, 24, 2), (1 << 40, 24, 4682)])
