@@ -26,10 +26,10 @@ class DedupLinesConfig(StageConfig):
     unit: Literal["line", "paragraph"] = Field(
         "line", description="What is compared: lines, or paragraphs, which blank lines separate."
     )
-    match: Literal["normalised", "text"] = Field(
-        "normalised",
-        description="How it is compared: normalised (lower-cased, digits as 0, without punctuation and white space, "
-        "so that lines which differ in numbers alone are equal, as CCNet has it) or byte by byte as text.",
+    match: Literal["text", "normalised"] = Field(
+        "text",
+        description="How it is compared: byte by byte as text, or normalised as CCNet does (lower-cased, digits as 0, "
+        "without punctuation and white space), so that lines which differ in numbers alone are equal too.",
     )
     min_bytes: int = Field(
         24,
