@@ -87,10 +87,7 @@ def deduplicated(tables: Iterable[pa.Table], length: int) -> Iterator[Piece]:
 
     The text is held once, and twice while it is put together.
     """
-    texts, others = [], []
-    for table in tables:
-        texts += table["text"].chunks
-        others.append(table.drop_columns(["text", "digest", "bytes"]))
+    texts, others = _apart(tables)
     if not others:
         return
     values = _whole(texts)
@@ -99,6 +96,15 @@ def deduplicated(tables: Iterable[pa.Table], length: int) -> Iterator[Piece]:
     ids = other["id"].combine_chunks()
     for start, batch in batches(arrow.string_array(values.offsets, values.data), _PIECE_BYTES):
         yield _piece(other.slice(start, len(batch)), values, repeats, start, ids)
+
+
+def _apart(tables: Iterable[pa.Table]) -> tuple[list[pa.Array], list[pa.Table]]:
+    """The texts of all tables, and their other columns."""
+    texts, others = [], []
+    for table in tables:
+        texts += table["text"].chunks
+        others.append(table.drop_columns(["text", "digest", "bytes"]))
+    return texts, others
 
 
 def _whole(texts: list[pa.Array]) -> arrow.Strings:

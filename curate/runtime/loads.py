@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from curate.runtime.inputs import needed_after
 from curate.runtime.old import INDEX
-from curate.runtime.phases import AFTER, Phase, model_path, phases, sample_size, work_name
+from curate.runtime.phases import AFTER, Phase, model_path, phases, rows_path, sample_size, work_name
 from curate.runtime.plan import Input, Plan
 from curate.runtime.reader import expanded
 from curate.stage import Census, Load, Stage, StageConfig
@@ -50,14 +50,26 @@ def slice_text(plan: Plan) -> int:
 def _largest_shard(plan: Plan, stage: Stage, config: StageConfig, phase: Phase) -> Load:
     names = [*expanded(plan, _columns(plan, stage, config, phase)), *_filtering(plan)]
     sizes = [_shard_bytes(plan, plan.inputs[shard["corpus"]], shard, names) for shard in plan.shards]
+    slices = [piece["shards"] for piece in plan.slices] if phase.kind == "apply" else []
+    together = max((sum(sizes[i][0] for i in numbers) for numbers in slices), default=0)
     shards = plan.shards
     against = stage.before[phase.census].against if phase.kind == "survey" and phase.census != AFTER else None
     if against:
         names = list(against.needs(config))
         sizes += [_shard_bytes(plan, plan.old_inputs[shard["corpus"]], shard, names) for shard in plan.old]
         shards = [*shards, *plan.old]
-    rows = max(shard["rows"] for shard in shards)
-    return Load(phase.kind, phase.census, rows, max(size for size, _ in sizes), max(longest for _, longest in sizes))
+    rows, largest = max(shard["rows"] for shard in shards), max(size for size, _ in sizes)
+    longest = max(longest for _, longest in sizes)
+    mine = _rows_before(plan, stage, phase)
+    return Load(phase.kind, phase.census, rows, largest, longest, mine=mine, together=together)
+
+
+def _rows_before(plan: Plan, stage: Stage, phase: Phase) -> int:
+    """Bytes of the largest shard's rows of the census before a phase."""
+    census = len(stage.before) - 1 if phase.kind == "apply" else phase.census - 1
+    if census < 0 or not (path := rows_path(plan, census)).exists():
+        return 0
+    return max((size for _, size in routed.sizes(path).values()), default=0)
 
 
 def _columns(plan: Plan, stage: Stage, config: StageConfig, phase: Phase) -> Iterable[str]:

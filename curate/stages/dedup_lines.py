@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from curate.stage import Applied, Census, InputShard, Settled, Stage, StageConfig
+from curate.stage import Applied, Census, InputShard, Load, Settled, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -117,6 +117,25 @@ def apply(
             yield Applied(found.table, read=found.read, removed=removed, counts=found.counts, spans=found.spans)
 
 
+def memory(load: Load, config: DedupLinesConfig) -> int:
+    """Columns twice; of a block the text twice, and 160 bytes a unit; three times the 20 bytes a unit that wait to be
+    routed, 64 MiB of them at most; rows of the census before six times, twelve times to name the first ones. Units are
+    reckoned as short as they may be, but not shorter than 8 bytes. Joining them: 80 bytes each, or five times the rows
+    with ids."""
+    if load.kind == "link":
+        units = load.rows if load.measured else load.bytes // (config.min_bytes + 32)
+        return (64 << 20) + (80 * units if load.census == 0 else 5 * (load.bytes if load.measured else 40 * units))
+    if load.kind == "settle":
+        return (96 << 20) + min(320 << 20, 3 * load.bytes)
+    columns = (96 << 20) + 2 * load.bytes
+    if load.kind == "survey" and load.census == 1:
+        return columns + 12 * load.mine
+    shortest = max(8, config.min_bytes + 1)
+    block = ((16 << 20) + load.longest) * (2 + 160 // shortest)
+    routed = min(192 << 20, 60 * load.bytes // shortest) if load.kind == "survey" else 0
+    return columns + block + routed + 6 * load.mine
+
+
 STAGE = Stage(
     name="dedup-lines",
     revision=1,
@@ -130,5 +149,6 @@ STAGE = Stage(
     parts=parts,
     needs=needs,
     apply=apply,
+    memory=memory,
     carries=False,
 )

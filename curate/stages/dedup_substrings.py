@@ -49,8 +49,10 @@ def apply(slice_: dict, tables: Iterator, mine, prepared, config: DedupSubstring
 
 
 def memory(load: Load, config: DedupSubstringsConfig) -> int:
-    """Eight times a scope's text: measured, 6 times for Chinese and 8 for lone letters where all of it comes twice."""
-    return (64 << 20) + 8 * max(load.bytes, config.scope_bytes)
+    """Eight times a scope's text: measured, 6 times for Chinese and 8 for lone letters where all of it comes twice.
+    Three times its other columns."""
+    columns = max(load.bytes, load.together)
+    return (64 << 20) + 3 * columns + 5 * min(columns, max(load.bytes, config.scope_bytes))
 
 
 STAGE = Stage(
