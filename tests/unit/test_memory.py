@@ -138,7 +138,7 @@ def test_all_shards_of_a_slice_and_the_rows_of_the_census_before(root):
     with pytest.raises(running.Stopped):
         running.step("dedup-lines", options, running.Stopping(apply.first), **wanted)
     named = loads.load(made, stage, config, names).mine
-    assert 16 * 5 < named < loads.load(made, stage, config, apply).mine
+    assert 0 < named < loads.load(made, stage, config, apply).mine
     together = running.plan("dedup-substrings", {}, corpus=str(root / "pool"), to=str(root / "other"))
     stage = stages()["dedup-substrings"]
     found = loads.load(together, stage, stage.config(), Phase("apply", 0, 0, 1))
