@@ -149,8 +149,8 @@ def _eight_before(data, at, stop):
 
 
 @njit(nogil=True, cache=True)
-def _normalise(data, start, end, forms, salt, scratch):
-    """Write the normalised form to the scratch: (bytes there, bytes of the text's letters).
+def _normalise(data, start, end, forms, salt, enough, scratch):
+    """Write the normalised form to the scratch: (bytes there, bytes of the text's letters), up to `enough` of these.
 
     Each CHUNK bytes of it are replaced by their hash, which the next ones then follow.
     """
@@ -158,7 +158,7 @@ def _normalise(data, start, end, forms, salt, scratch):
     letters = _0
     at = np.uint64(start)
     stop = np.uint64(end)
-    while at < stop:
+    while at < stop and letters < enough:
         block = _eight_before(data, at, stop)
         high = block & _TOP
         plain = trailing_zeros(high) >> _3 if high else _8
@@ -239,6 +239,7 @@ def find_units(offsets, data, salts, paragraphs, normalised, least, flags, forms
     """
     count = 0
     base = offsets[0]
+    enough = _ALL if normalised else np.uint64(least)
     for row in range(len(offsets) - 1):
         start, stop = offsets[row], offsets[row + 1]
         before = NONE
@@ -258,7 +259,7 @@ def find_units(offsets, data, salts, paragraphs, normalised, least, flags, forms
                 open_unit = -1
             size, letters = 0, 0
             if end - start >= least:
-                size, letters = _normalise(data, start, end, forms, salts[row], scratch)
+                size, letters = _normalise(data, start, end, forms, salts[row], enough, scratch)
             if letters >= least:
                 if normalised:
                     low, high = murmur128(scratch, 0, size, salts[row])

@@ -32,15 +32,16 @@ def made(tmp_path, own_stages):
 
 
 def result(corpus, to, options=None, **common):
-    running.step("dedup-lines", {"min_bytes": 20, **(options or {})}, corpus=corpus, to=to, **common)
+    options = {"min_bytes": 20, "match": "normalised", **(options or {})}
+    running.step("dedup-lines", options, corpus=corpus, to=to, **common)
     table = Opened(to).table(["id", "text", "source"])
     return dict(zip(table["id"].to_pylist(), table["text"].to_pylist(), strict=True)), spans(Corpus(to), 10_000)
 
 
-def expected(corpus, scope=False, least=20):
+def expected(corpus, scope=False, normalise=True):
     table = Opened(corpus).table(["id", "text", "source"]).to_pylist()
     documents = [naive.Document(row["id"], row["text"], row["source"] if scope else "") for row in table]
-    texts, found = naive.deduplicated(documents, paragraphs=False, normalise=True, least=least)
+    texts, found = naive.deduplicated(documents, paragraphs=False, normalise=normalise, least=20)
     pairs = zip(documents, texts, strict=True)
     return {document.id: text for document, text in pairs if text.strip()}, len(found)
 
@@ -74,6 +75,13 @@ def test_a_scope_may_lie_in_a_layer_and_layers_stay_behind(made, tmp_path):
     assert Corpus(tmp_path / "new").layers() == ["documents"]
     with pytest.raises(UsageError, match="--carry"):
         result(pool, str(tmp_path / "other"), carry="length")
+
+
+def test_lines_are_compared_byte_by_byte(made, tmp_path):
+    pool = made("pool")
+    texts, found = result(pool, str(tmp_path / "new"), {"match": "text"})
+    assert (texts, len(found)) == expected(pool, normalise=False)
+    assert len(texts) == len(TEXTS) and len(found) == 29
 
 
 def test_only_chosen_documents_are_compared(made, tmp_path):
