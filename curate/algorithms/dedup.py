@@ -12,12 +12,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from curate.algorithms import dedup_bands, dedup_signatures
+from curate.algorithms import dedup_bands, dedup_signatures, scope
 from curate.algorithms.dedup_bands import Bands
-from curate.errors import DataError, UsageError
-from curate.kernels import arrow, components, hashing, minhash, urls, words
+from curate.errors import DataError
+from curate.kernels import arrow, components, minhash, urls, words
 
 ROW_BITS = 40
 OLD = 1 << 62
@@ -87,7 +86,7 @@ def survey_keys(table: pa.Table, sketching: Sketching) -> Iterator[pa.Table]:
     """
     if sketching.sketch != "fast":
         dedup_bands.check(sketching.bands, sketching.permutations)
-    salts = _salts(table, sketching.scope)
+    salts = scope.salts(table, sketching.scope) if sketching.scope else np.empty(0, dtype=np.uint64)
     documents = documents_of(table)
     bands = (sketching.bands if sketching.by == "similarity" else None) or Bands(0, 1)
     seen = np.zeros(1 << (2 * len(documents)).bit_length(), dtype=np.uint64)
@@ -184,19 +183,6 @@ def _sketches(piece: pa.Table, salts: np.ndarray, bands: Bands, sketching: Sketc
     )
     minhash.replace_bands(signatures[:, :bins], bands.rows, filled, salts, ends, keys)
     return found._replace(signatures=signatures)
-
-
-def _salts(table: pa.Table, scope: str | None) -> np.ndarray:
-    if scope is None:
-        return np.empty(0, dtype=np.uint64)
-    values = arrow.combined(table[scope])
-    if pa.types.is_nested(values.type) or pa.types.is_fixed_size_binary(values.type):
-        raise UsageError(f"--scope {scope}: that column is {values.type}; name one of text, numbers or dates")
-    names = arrow.strings(pc.cast(values, pa.large_string()))
-    salts = np.empty(len(names), dtype=np.uint64)
-    hashing.hash_strings(names.offsets, names.data, np.uint64(1), salts)
-    salts[~arrow.validity(values)] = 0
-    return salts
 
 
 def join_keys(tables: Tables) -> pa.Table:

@@ -82,7 +82,7 @@ def _units(block: Block, looking: Looking) -> tuple[kernels.Units, np.ndarray]:
     texts = block.texts
     found = kernels.room(int(texts.offsets[-1] - texts.offsets[0]) // looking.least)
     scratch = np.empty(kernels.SCRATCH_BYTES, dtype=np.uint8)
-    scopes = salts(block.table, looking.scope)
+    scopes = salts(block.table, looking.scope) if looking.scope else np.zeros(len(texts), dtype=np.uint64)
     tables = (unicode.flags(), kernels.forms())
     options = (looking.paragraphs, looking.normalised, looking.least)
     count = kernels.find_units(texts.offsets, texts.data, scopes, *options, *tables, scratch, found)

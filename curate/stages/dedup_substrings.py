@@ -20,7 +20,7 @@ class DedupSubstringsConfig(StageConfig):
 
     length: int = Field(
         50,
-        ge=2,
+        ge=10,
         le=100_000,
         description="How many consecutive words at least must be repeated; of scripts that put no space between "
         "words each character counts as one.",

@@ -80,12 +80,18 @@ def test_real_text_is_left_as_the_plain_twin_leaves_it():
     marks = naive.repeated(texts, 9)
     assert int(repeats.tokens.sum()) == sum(map(sum, marks)) > 1000
     assert repeats.bare.tolist() == [bool(mark) and all(mark) for mark in marks]
-    kept, spans, _ = run(corpus(texts[:100], texts[100:]), 9)
+    kept, spans, pieces = run(corpus(texts[:100], texts[100:]), 9)
+    assert sum(piece.counts["words_removed"] for piece in pieces) == repeats.tokens.sum()
+    assert sum(piece.counts["bytes_removed"] for piece in pieces) == sum(span["end"] - span["start"] for span in spans)
     for number, (text, mark) in enumerate(zip(texts, marks, strict=True)):
         words = [text[a:b] for a, b in naive.tokens(text, 255)]
         left = [word for word, gone in zip(words, mark, strict=True) if not gone]
         stays = kept.get(str(number), "")
         assert "".join(c for c in stays if c.isalnum() or c == "_") == "".join(left)
+        data = bytearray(text.encode())
+        for span in reversed([span for span in spans if span["id"] == str(number)]):
+            del data[span["start"] : span["end"]]
+        assert data.decode() == stays or str(number) not in kept
     for span in spans:
         assert span["of"] in kept
         here = texts[int(span["id"])].encode()[span["start"] : span["end"]].decode()

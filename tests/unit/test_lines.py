@@ -207,10 +207,12 @@ def test_places_beyond_32_bits():
     assert survey["place"].to_pylist() == [90_000 << 40]
 
 
-def test_a_scope_of_lists_is_refused():
-    shard = table([naive.Document("a", "text")], 0).append_column("tags", pa.array([["x"]]))
-    with pytest.raises(UsageError, match="--scope tags"):
-        list(lines.survey(shard, Looking(False, True, 4, "tags")))
+def test_a_scope_of_lists_or_bytes_is_refused():
+    columns = {"tags": pa.array([["x"]]), "raw": pa.array([b"\xff"])}
+    shard = table([naive.Document("a", "text")], 0)
+    for name, values in columns.items():
+        with pytest.raises(UsageError, match=f"--scope {name}"):
+            list(lines.survey(shard.append_column(name, values), Looking(False, True, 4, name)))
 
 
 @pytest.mark.parametrize(("text_bytes", "least", "expected"), [(0, 24, 1), (235 << 20, 24, 2), (1 << 40, 24, 4682)])
