@@ -35,10 +35,10 @@ ROWS = pa.schema(
 )
 
 BLOCK_BYTES = 256 << 20
-"""What n-gram sets, and an index of those that are kept, may take at one time."""
+"""What n-gram sets, and the entries of an index of those that are kept, may take at one time."""
 
 _ELEMENT_BYTES = 8
-_ENTRY_BYTES = 32
+_ENTRY_BYTES = 36
 _DECIDED = ["component", "group", "document", "old", "corpus", "size", "grams_count", "id"]
 _RANKED = ["rank", "upper", "lower"]
 _KEEP_ORDER = [
@@ -79,7 +79,8 @@ def verify(tables: Tables, rules: Rules) -> pa.Table:
 
     Reads all rows less their sets, then the sets, as many at a time as BLOCK_BYTES hold: once, and for a component that
     does not fit twice for each of its blocks. The outcome is the same, but for what a cap leaves out.
-    Memory: BLOCK_BYTES, one table of the part, and some 250 bytes a document with an id of 16.
+    Memory: BLOCK_BYTES, or as much as the largest set needs, two tables of the part, and 350 bytes a document with an
+    id of 16.
     """
     table = pa.concat_tables(tables.only(*_DECIDED, *_RANKED))
     if table.num_rows == 0:
@@ -141,22 +142,23 @@ def _measure(rules: Rules) -> jaccard.Measure:
 
 def _choose(tables: Tables, entries: Entries, rules: Rules, choice: jaccard.Choice) -> None:
     measure = _measure(rules)
-    indexed = 1.0 if measure.contained else 1.0 - measure.threshold
-    room = int(BLOCK_BYTES / (_ELEMENT_BYTES + _ENTRY_BYTES * indexed))
     members = np.diff(entries.starts)
-    entries = entries._replace(sizes=np.where(np.repeat(members, members) > 1, entries.sizes, 0))
-    sizes = np.add.reduceat(entries.sizes, entries.starts[:-1])
-    for first, last in _runs(sizes, room):
+    of_its_component = np.repeat(members, members)
+    entries = entries._replace(sizes=np.where(of_its_component > 1, entries.sizes, 0))
+    held = _held_bytes(entries.sizes, of_its_component > jaccard.FEW_SETS, measure)
+    for first, last in _runs(np.add.reduceat(held, entries.starts[:-1]), BLOCK_BYTES):
         start, end = int(entries.starts[first]), int(entries.starts[last])
-        if sizes[first:last].sum() > room:
-            _choose_in_blocks(tables, entries, start, end, room, measure, choice)
+        if held[start:end].sum() > BLOCK_BYTES:
+            for block, after in _runs(held[start:end], BLOCK_BYTES):
+                _choose_block(tables, entries, start + block, start + after, end, measure, choice)
         else:
-            starts = entries.starts[first : last + 1] - start
-            begins, ends, sets = _loaded(tables, entries, start, end)
-            part = jaccard.Choice(*(values[start:end] for values in choice))
-            part.keepers[:] -= start
-            set_index.choose(starts, entries.fixed[start:end], begins, ends, sets, measure, part)
-            part.keepers[:] += start
+            _choose_whole(tables, entries, entries.starts[first : last + 1], measure, choice)
+
+
+def _held_bytes(sizes: np.ndarray, indexed: np.ndarray, measure: jaccard.Measure) -> np.ndarray:
+    """What sets take, with their entries in an index where there is one: int64 (n,)."""
+    share = 1.0 if measure.contained else 1.0 - measure.threshold
+    return _ELEMENT_BYTES * sizes + _ENTRY_BYTES * np.where(indexed, (share * sizes).astype(np.int64) + 2, 0)
 
 
 def _runs(sizes: np.ndarray, room: int) -> Iterator[tuple[int, int]]:
@@ -169,19 +171,30 @@ def _runs(sizes: np.ndarray, room: int) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _choose_in_blocks(
-    tables: Tables, entries: Entries, start: int, end: int, room: int, measure: jaccard.Measure, choice: jaccard.Choice
+def _choose_whole(
+    tables: Tables, entries: Entries, starts: np.ndarray, measure: jaccard.Measure, choice: jaccard.Choice
 ) -> None:
-    """One large component: the sets of a block choose among themselves, then all later ones are compared with them."""
-    for first, last in _runs(entries.sizes[start:end], room):
-        begins, ends, sets = _loaded(tables, entries, start + first, start + last)
-        index = set_index.indexed(start + first, begins, ends, sets, measure, start + last < end)
-        set_index.choose_held(index, entries.fixed[start + first : start + last], measure, choice)
-        if start + last < end:
-            later = np.arange(start + last, end)
-            later = later[~entries.fixed[later]]
-            for numbers, offsets, values in _streamed(tables, entries.carriers[later], later):
-                set_index.compare_later(numbers, offsets, values, index, measure, choice)
+    """Components that fit: each chooses among its own sets."""
+    start, end = int(starts[0]), int(starts[-1])
+    begins, ends, sets = _loaded(tables, entries, start, end)
+    part = jaccard.Choice(*(values[start:end] for values in choice))
+    part.keepers[:] -= start
+    set_index.choose(starts - start, entries.fixed[start:end], begins, ends, sets, measure, part)
+    part.keepers[:] += start
+
+
+def _choose_block(
+    tables: Tables, entries: Entries, start: int, after: int, end: int, measure: jaccard.Measure, choice: jaccard.Choice
+) -> None:
+    """A block of a large component: its sets choose among themselves, then all later ones are compared with them."""
+    begins, ends, sets = _loaded(tables, entries, start, after)
+    index = set_index.indexed(start, begins, ends, sets, measure, after < end)
+    set_index.choose_held(index, entries.fixed[start:after], measure, choice)
+    if after < end:
+        later = np.arange(after, end)
+        later = later[~entries.fixed[later]]
+        for numbers, offsets, values in _streamed(tables, entries.carriers[later], later):
+            set_index.compare_later(numbers, offsets, values, index, measure, choice)
 
 
 def _loaded(tables: Tables, entries: Entries, start: int, end: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,3 +1,4 @@
+import weakref
 from datetime import date
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from curate.algorithms import dedup, dedup_rules, dedup_sets, dedup_verify
 from curate.algorithms.dedup_rules import Rules
 from curate.errors import UsageError
-from curate.kernels import arrow, hashing
+from curate.kernels import arrow, hashing, jaccard, set_index
 from tests.naive import dedup as naive
 
 MEASURES = {"jaccard": naive.jaccard, "containment": naive.containment}
@@ -384,3 +385,41 @@ def test_the_sets_of_a_part_are_read_once_and_only_where_needed():
     assert near.passes == 1
     empty = Held([near[0].slice(0, 0)])
     assert dedup_verify.verify(empty, rules).schema == dedup_verify.ROWS
+
+
+@pytest.mark.parametrize("block", [4000, 40_000])
+def test_one_block_is_held_at_a_time(monkeypatch, block):
+    """The sets of a block are gone before those of the next one are read."""
+    monkeypatch.setattr(dedup_verify, "BLOCK_BYTES", block)
+    alive: list[weakref.ref] = []
+    most = 0
+    original = dedup_verify._loaded
+
+    def counting(*given):
+        nonlocal most
+        most = max(most, sum(one() is not None for one in alive))
+        begins, ends, sets = original(*given)
+        alive.append(weakref.ref(sets))
+        return begins, ends, sets
+
+    monkeypatch.setattr(dedup_verify, "_loaded", counting)
+    rules = Rules(dedup_rules.order("longest"), threshold=0.5, ngram=1)
+    one = surveyed(cut(documents(families(1)), 50), [], rules)
+    dedup_verify.verify(one, rules)
+    several = surveyed(cut(documents(families(1)), 50), [], rules, lambda group: group % 8)
+    dedup_verify.verify(several, rules)
+    assert len(alive) > 3 and most == 0
+
+
+@pytest.mark.parametrize(("threshold", "contained"), [(0.1, False), (0.8, False), (1.0, False), (0.8, True)])
+@pytest.mark.parametrize("size", [1, 7, 500])
+def test_an_index_takes_no_more_than_is_counted_for_it(threshold, contained, size):
+    measure = jaccard.Measure(threshold, contained, 0)
+    sizes = np.full(700, size)
+    ends = np.cumsum(sizes)
+    sets = np.random.default_rng(0).integers(0, 2**63, ends[-1]).astype(np.uint64)
+    index = set_index.indexed(0, ends - sizes, ends, sets, measure, False)
+    taken = sum(values.nbytes for values in index[-7:])
+    counted = dedup_verify._held_bytes(sizes, np.ones(700, np.bool_), measure)
+    assert 0.5 * taken < counted.sum() - sets.nbytes and taken < counted.sum() - sets.nbytes + 256
+    assert dedup_verify._held_bytes(sizes, np.zeros(700, np.bool_), measure).sum() == sets.nbytes
