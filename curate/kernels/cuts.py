@@ -68,7 +68,7 @@ def _trimmed(data, start, end, before, after, opens, closes):
         return line_start, (white if line_end < 0 else line_end)
     while stop < white and data[stop] != _NEWLINE:
         stop += 1
-    return start, stop
+    return start, stop - 1 if end < stop < white and data[stop - 1] == _RETURN else stop
 
 
 @njit(nogil=True, cache=True)

@@ -48,6 +48,9 @@ def placed(texts: list[str], length: int) -> list[str]:
         ("前 one two three four。後", "前 後"),
         ("one two three four. 🙂 new", "🙂 new"),
         ("Intro\r\n\r\none two three four\r\n\r\noutro", "Intro\r\n\r\noutro"),
+        ("He said: one two three four. \r\n\r\nOutro", "He said: \r\n\r\nOutro"),
+        ("He said: one two three four\r\n", "He said: \r\n"),
+        ("He said: one two three four\r", "He said: "),
     ],
 )
 def test_what_stays_reads_well(text, stays):
