@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from curate.errors import DataError, UsageError
-from curate.runtime.opened import Opened
 from curate.runtime.inputs import layer_schema
+from curate.runtime.opened import Opened
 from curate.stage import AlarmMarker, Stage, marked
 from curate.stages import ALL, stages
 from curate.storage.corpus import DOCUMENTS, Corpus

@@ -12,7 +12,6 @@ from pathlib import Path
 from curate.errors import DataError, IncompleteError, UsageError
 from curate.runtime.executors.base import ENVIRONMENT
 
-
 KEPT = []
 
 
