@@ -70,9 +70,9 @@ def folders(plan: Plan) -> list[Path]:
 
 def sync(plan: Plan) -> None:
     """Make what a run left unsynced, and all names, safe from a loss of power."""
-    for layer in [plan.layer, *plan.carried]:
-        folder = carried_generation(plan, layer).folder
-        files.sync_below(folder, folder.glob("index/*.parquet"))
+    for generation in [plan.output, *(carried_generation(plan, layer) for layer in plan.carried)]:
+        if generation.folder.exists():
+            files.sync_below(generation.folder, generation.folder.glob("index/*.parquet"))
 
 
 def tidy(plan: Plan) -> None:
@@ -224,7 +224,7 @@ def _commit_files(plan: Plan) -> Manifest:
     for path in Path(plan.target).iterdir():
         if path.name not in listed and _OURS.match(path.name):
             path.unlink()
-    files.sync_below(plan.output.folder)
+    sync(plan)
     files.sync(plan.folder)
     manifests.write(plan.folder, manifest)
     tidy(plan)

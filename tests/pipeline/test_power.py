@@ -101,6 +101,28 @@ def test_an_index_made_again_is_synced_before_nobody_stands_for_it(root, monkeyp
     assert not (folder.parent / "work").exists()
 
 
+def test_a_run_killed_between_its_commit_and_its_end_is_finished(root):
+    """With the note of what stands for unsynced files still there, whatever was made."""
+    pool, kept, out = (str(root / name) for name in ("pool", "kept", "out"))
+
+    def steps() -> list[Plan]:
+        select = {"corpus": pool, "to": kept, "where": "bytes > 9", "carry": "all"}
+        made = [seen(root), running.step("select", {}, **select)]
+        made += [
+            running.step("seen", {"against": [pool]}, corpus=kept),
+            running.step("export", {}, corpus=kept, to=out),
+        ]
+        return [result.plan for result in made]
+
+    for plan in steps():
+        note = plan.output.work("boot")
+        note.parent.mkdir()
+        note.write_text(files.boot())
+    whole = running.tree(root)
+    assert not any(plan.output.work("").exists() for plan in steps())
+    assert running.difference(running.tree(root), whole) == []
+
+
 def test_where_other_machines_may_have_the_disk_everything_is_synced(root, tasks, monkeypatch):
     """And then work counts wherever it is continued."""
     monkeypatch.setattr(files, "local", lambda folder: False)
