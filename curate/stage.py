@@ -198,6 +198,7 @@ class Load:
     (link, and apply of a slice that is a part), or of all rows that come (settle). Where it takes sources, the bytes
     of all files, and no rows.
     longest: bytes of the largest row group, of about 8 MiB, of the columns read of a shard: no document is larger.
+    For a link, of the largest table: more than 64 MiB only where a single one that a survey gave was.
     mine: bytes of the largest shard's rows of the census before, 0 until they are there.
     together: bytes of the columns read of all shards of the largest slice of a new corpus.
     measured: False for a link or settle asked about before its rows are there: rows and bytes are then those of the

@@ -77,9 +77,9 @@ def survey_keys(table: pa.Table, sketching: Sketching) -> Iterator[pa.Table]:
     """The keys of a shard's documents: `part`, `key`, `document`, in pieces.
 
     At most 1 + bands rows of 20 bytes a document: 440 bytes with 21 bands; one row for a document whose
-    token sequence occurred before in the shard. Memory: twice that for a piece of 65,536 documents, fewer where keys
-    and signatures are many, 32 bytes for every document of the shard, and 6 bytes a byte of the longest (12 where
-    tokens are characters).
+    token sequence occurred before in the shard. Memory: twice that, and what goes into the index, for a piece of
+    65,536 documents, fewer where keys and signatures are many; 32 bytes for every document of the shard; and 6 bytes
+    a byte of the longest (12 where tokens are characters).
 
     With `index`, also tables `row`, `keys`, `signature`: of every document in order, its keys, exact key first, and its
     whole sketch. A document that has only its exact key has an empty signature. 8 bytes a key, 4 a value.
@@ -87,20 +87,23 @@ def survey_keys(table: pa.Table, sketching: Sketching) -> Iterator[pa.Table]:
     if sketching.sketch != "fast":
         dedup_bands.check(sketching.bands, sketching.permutations)
     salts = scope.salts(table, sketching.scope) if sketching.scope else np.empty(0, dtype=np.uint64)
-    documents = documents_of(table)
     bands = (sketching.bands if sketching.by == "similarity" else None) or Bands(0, 1)
-    seen = np.zeros(1 << (2 * len(documents)).bit_length(), dtype=np.uint64)
+    seen = np.zeros(1 << (2 * table.num_rows).bit_length(), dtype=np.uint64)
     size = dedup_bands.piece_documents(bands, sketching.permutations if sketching.sketch != "fast" else 0)
-    for start in range(0, max(len(documents), 1), size):
-        piece = table.slice(start, size)
-        own = salts[start : start + size]
-        if sketching.by in ("text", "url"):
-            found = _names(piece, own, sketching.by)
-        else:
-            found = _sketches(piece, own, bands, sketching, seen)
-        yield _routed(found.keys, np.repeat(documents[start : start + size], _counts(found.ends)))
-        if sketching.index:
-            yield _indexed(arrow.combined(piece["row"]), found)
+    for start in range(0, max(table.num_rows, 1), size):
+        yield from _survey_piece(table.slice(start, size), salts[start : start + size], bands, sketching, seen)
+
+
+def _survey_piece(
+    piece: pa.Table, salts: np.ndarray, bands: Bands, sketching: Sketching, seen: np.ndarray
+) -> Iterator[pa.Table]:
+    if sketching.by in ("text", "url"):
+        found = _names(piece, salts, sketching.by)
+    else:
+        found = _sketches(piece, salts, bands, sketching, seen)
+    yield _routed(found.keys, np.repeat(documents_of(piece), _counts(found.ends)))
+    if sketching.index:
+        yield _indexed(arrow.combined(piece["row"]), found)
 
 
 def old_keys(table: pa.Table) -> pa.Table:

@@ -69,7 +69,7 @@ def _rows_before(plan: Plan, stage: Stage, phase: Phase) -> int:
     census = len(stage.before) - 1 if phase.kind == "apply" else phase.census - 1
     if census < 0 or not (path := rows_path(plan, census)).exists():
         return 0
-    return max((size for _, size in routed.sizes(path).values()), default=0)
+    return max((size for _, size, _ in routed.sizes(path).values()), default=0)
 
 
 def _columns(plan: Plan, stage: Stage, config: StageConfig, phase: Phase) -> Iterable[str]:
@@ -148,13 +148,15 @@ def _gathered(plan: Plan, stage: Stage, config: StageConfig, phase: Phase) -> Lo
         return _expected(plan, census, phase)
     rows: Counter[int] = Counter()
     size: Counter[int] = Counter()
+    longest = 0
     for path in paths:
         for key, found in routed.sizes(path).items():
             rows[key] += found[0]
             size[key] += found[1]
+            longest = max(longest, found[2])
     if phase.kind == "settle":
         return Load(phase.kind, phase.census, rows.total(), size.total())
-    return Load(phase.kind, phase.census, max(rows.values(), default=0), max(size.values(), default=0))
+    return Load(phase.kind, phase.census, max(rows.values(), default=0), max(size.values(), default=0), longest)
 
 
 def _expected(plan: Plan, census: Census, phase: Phase) -> Load:

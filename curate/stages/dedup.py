@@ -205,7 +205,8 @@ def adds(config: DedupConfig) -> pa.Schema:
 def parts(inputs: list[InputShard], config: DedupConfig) -> int:
     from curate.algorithms import dedup_bands
 
-    return dedup_bands.parts(sum(shard.rows for shard in inputs), sum(shard.bytes for shard in inputs), cut(config))
+    texts = sum(shard.bytes for shard in inputs) * (6 if config.unit == "character" else 1)  # so much more n-grams
+    return dedup_bands.parts(sum(shard.rows for shard in inputs), texts, cut(config))
 
 
 def sketching(config: DedupConfig) -> Sketching:
@@ -343,43 +344,57 @@ def alarm(summary: pa.Table, config: DedupConfig) -> None:
 def memory(load: Load, config: DedupConfig) -> int:
     """What each step's own documentation says, as if every key were repeated and every document in a component.
 
-    Keys: a shard's text, 6 bytes a byte of its largest document (12 for characters), and 20 bytes for each key, held
-    three times until 64 MiB are written. Joining them: 36 bytes a key, and those already there that wait to be read.
-    Sets: 8 bytes a byte of the largest document or of 16 MiB, and 64 MiB three times. Verification: 256 MiB of sets,
-    one table more, and 450 bytes a document.
+    Keys: a shard's text, 6 bytes a byte of its largest document (12 for characters), what `survey_keys` makes of a
+    piece, and the keys until 64 MiB of them are sorted and written. Joining them: 36 bytes a key, and those
+    already there that wait to be read. Sets: 8 bytes a byte of the largest document or of 16 MiB (24 of the largest for
+    characters), and 64 MiB three times. Verification: 256 MiB of sets or what the largest one needs, two tables more,
+    and 450 bytes a document.
     """
     if load.kind == "apply":
         return load.reading + 200 * load.rows
-    bands = cut(config) if config.by == "similarity" else None
-    keys = 1 + (bands.bands if bands else 0)
     if load.census == 0:
-        return _memory_of_keys(load, config, keys)
+        return _memory_of_keys(load, config)
     if load.census == 1:
-        return _memory_of_sets(load)
+        return _memory_of_sets(load, config)
     if load.kind == "survey":
         return load.reading + 400 * load.rows
     return (64 << 20) + (4 * load.bytes if load.measured else 150 * load.rows)
 
 
-def _memory_of_keys(load: Load, config: DedupConfig, keys: int) -> int:
+def _memory_of_keys(load: Load, config: DedupConfig) -> int:
+    from curate.algorithms import dedup_bands
+
+    bands = cut(config) or dedup_bands.Bands(0, 1)
+    keys = 1 + bands.bands
     if load.kind == "link":
-        return (96 << 20) + 36 * load.rows * (1 if load.measured else keys)
+        joined = load.rows * (1 if load.measured else keys)
+        return (96 << 20) + 36 * joined + min(48 << 20, 24 * joined)
     if load.kind == "settle":
         return (96 << 20) + 80 * load.rows + min(256 << 20, 60 * load.rows)
-    piece = min(load.rows, 1 << 16)
-    kept = piece * (16 * keys + 8 * config.permutations) if config.index else 0
+    exchanged = config.permutations if config.sketch != "fast" else 0
+    piece = min(load.rows, dedup_bands.piece_documents(bands, exchanged))
+    made = piece * (8 * keys + 4 * (max(exchanged, bands.bands * bands.rows) if config.index else exchanged))
+    kept = 4 * made if config.index else made
     sketched = (12 if config.unit == "character" else 6) * load.longest
-    routed = min(192 << 20, 240 * keys * load.rows)
-    return load.reading + sketched + 40 * keys * piece + 32 * load.rows + kept + routed
+    if exchanged:
+        sketched += (64 << 20) + 24 * load.longest
+    routed = min(320 << 20, 240 * keys * load.rows)
+    return load.reading + sketched + 32 * load.rows + kept + 20 * keys * piece + routed
 
 
-def _memory_of_sets(load: Load) -> int:
+def _memory_of_sets(load: Load, config: DedupConfig) -> int:
+    characters = config.unit == "character"
     if load.kind == "survey":
         routed = min(192 << 20, 16 * load.bytes + 2400 * load.rows)
-        return load.reading + 8 * max(16 << 20, load.longest) + 200 * load.rows + routed
+        made = 8 * max(16 << 20, load.longest) + 16 * load.longest * characters
+        return load.reading + made + 200 * load.rows + routed
     if load.kind == "link":
-        size = load.bytes if load.measured else 3 * load.bytes // 2
-        return (80 << 20) + min(320 << 20, 5 * size // 4) + min(128 << 20, size) + 450 * load.rows
+        size = load.bytes if load.measured else (8 if characters else 1.5) * load.bytes
+        threshold = config.threshold / (2 - config.threshold) if config.verify == "signature" else config.threshold
+        share = 1 if config.verify == "containment" else 1 - threshold
+        largest = int((5 + 6 * share) * max(0, load.longest - (64 << 20)))
+        sets = min(256 << 20, int(size * (1 + 4.5 * share))) + min(128 << 20, int(size))
+        return (96 << 20) + sets + largest + 450 * load.rows
     return (64 << 20) + min(256 << 20, 3 * load.bytes if load.measured else 300 * load.rows)
 
 

@@ -121,14 +121,14 @@ def read_footer(path: Path) -> dict[str, Any]:
         return json.loads(_places(file).schema.metadata[b"footer"])
 
 
-def sizes(path: Path) -> dict[int, tuple[int, int]]:
-    """Rows and bytes, as Arrow holds them, of each key."""
+def sizes(path: Path) -> dict[int, tuple[int, int, int]]:
+    """Rows and bytes, as Arrow holds them, of each key, and the bytes of its largest piece."""
     with open(path, "rb") as file:
         places = _places(file)
-    found: dict[int, tuple[int, int]] = {}
+    found: dict[int, tuple[int, int, int]] = {}
     for key, rows, size in zip(*(places[name].to_pylist() for name in ("key", "rows", "bytes")), strict=True):
-        before = found.get(key, (0, 0))
-        found[key] = before[0] + rows, before[1] + size
+        before = found.get(key, (0, 0, 0))
+        found[key] = before[0] + rows, before[1] + size, max(before[2], size)
     return found
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from curate.algorithms import dedup_bands, dedup_sets
 from curate.errors import UsageError
 from curate.kernels import arrow, hashing
+from curate.stage import InputShard, Load
 from curate.stages.dedup import STAGE, DedupConfig
 from tests.naive import dedup as naive
 
@@ -364,3 +365,27 @@ def test_kinds_of_pairs():
     summary = summarised(run(shards(corpus(texts), []), config), config)
     kinds = {row["id"]: row["kind"] for row in summary.to_pylist() if row["id"]}
     assert kinds == {"d0001": "exact", "d0003": "normalised"}
+
+
+def test_memory_counts_wide_sketches_and_large_sets():
+    assert STAGE.memory is not None
+    survey = Load("survey", 0, 2000, 4 << 20, 1 << 20)
+    wide = {"permutations": 4096}
+    assert STAGE.memory(survey, DedupConfig(**wide)) > STAGE.memory(survey, DedupConfig()) + (80 << 20)
+    assert STAGE.memory(survey, DedupConfig(bands=450, rows=20)) > STAGE.memory(survey, DedupConfig()) + (80 << 20)
+    exchanged = DedupConfig(sketch="datasketch", index=False, **wide)
+    assert STAGE.memory(survey, exchanged) > STAGE.memory(survey, DedupConfig(index=False, **wide)) + (60 << 20)
+    long = Load("survey", 1, 10, 50 << 20, 50 << 20)
+    assert STAGE.memory(long, DedupConfig(unit="character")) >= STAGE.memory(long, DedupConfig()) + 16 * (50 << 20)
+    for options in ({}, {"verify": "containment"}, {"unit": "character"}):
+        parts = [STAGE.memory(Load("link", 1, 10, 500 << 20, size), DedupConfig(**options)) for size in (64, 64 << 20)]
+        assert parts[0] == parts[1]
+        large = STAGE.memory(Load("link", 1, 10, 500 << 20, 400 << 20), DedupConfig(**options))
+        assert large > parts[0] + 6 * (336 << 20)
+
+
+def test_parts_of_characters_hold_sets_as_large_as_those_of_words():
+    shards = [InputShard(0, 0, "s", 1000, 3 << 30)]
+    assert STAGE.parts is not None
+    assert STAGE.parts(shards, DedupConfig()) == 12
+    assert STAGE.parts(shards, DedupConfig(unit="character")) == 72

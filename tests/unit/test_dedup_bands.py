@@ -61,4 +61,4 @@ def test_pieces_are_smaller_where_keys_and_signatures_are_many():
         documents = dedup_bands.piece_documents(bands, values)
         width = max(values, bands.bands * bands.rows)
         assert 1 <= documents < 1 << 16
-        assert documents * (8 * (1 + bands.bands) + 4 * width) <= 64 << 20
+        assert documents * (8 * (1 + bands.bands) + 4 * width) <= 48 << 20

@@ -156,7 +156,7 @@ def test_settling_is_expected_from_documents_and_then_measured(root, tally):
         running.step("tally", {}, running.Stopping(len(made.runs)), corpus=str(root / "pool"))
     after = loads.load(made, stage, config, settle)
     paths = [made.output.work(work_name("survey", 0, number)) for number in range(len(made.runs))]
-    counts = [count for path in paths for count, _ in routed.sizes(path).values()]
+    counts = [count for path in paths for count, *_ in routed.sizes(path).values()]
     assert after.measured and after.rows == sum(counts) > 0
     assert 0 < after.bytes < made.bytes
 
