@@ -2,8 +2,8 @@
 
 In keep order a document is compared with the kept documents of its component and removed if one is
 similar enough; the most similar one is the document it duplicates. So the outcome hangs on pairs
-alone, never on a chain of pairs, on shards or on their order. Documents with the same words in the
-same order are a group: the first in keep order stands for all, and the others go with it.
+alone, never on shards or on their order; chains of shared bands only decide what is compared at all. Documents
+with the same words in the same order are a group: the first in keep order stands for all, and the others go with it.
 
 Documents that an old corpus kept come before all others, stay, and are not compared with one another.
 """

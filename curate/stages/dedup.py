@@ -65,7 +65,8 @@ class DedupConfig(StageConfig):
     verify: Literal["jaccard", "containment", "signature", "none"] = Field(
         "jaccard",
         description="How candidates are compared: by exact Jaccard similarity, by the share of a shorter document's "
-        "n-grams in the longer, by their sketches, or not at all; only candidates, which share a band, are compared.",
+        "n-grams in the longer, by their sketches, or not at all; only candidates, joined by bands they share, are "
+        "compared.",
     )
     keep: str = Field(
         "longest",
@@ -266,7 +267,7 @@ def link_keys(tables: Tables, part: int, config: DedupConfig) -> pa.Table:
 
 
 def settle_components(tables: Iterable[pa.Table], config: DedupConfig) -> Settled:
-    """24 to 48 bytes for each document that shares a key with another, and two pieces of 128 MiB of its rows."""
+    """30 to 50 bytes for each document that shares a key with another, and two pieces of 128 MiB of its rows."""
     from curate.algorithms import dedup
 
     return Settled(*dedup.components_of(tables))
