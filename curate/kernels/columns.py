@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from curate.kernels import njit
 from curate.kernels.fields import ID_IS, OBJECT, STRING, TEXT_IS, choose, fits
 from curate.kernels.json_strings import OK, unescape
 from curate.kernels.scan import copy, find_byte

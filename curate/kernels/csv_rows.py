@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from curate.kernels import njit
 from curate.kernels.columns import QUOTED, write_columns
 from curate.kernels.fields import MISSING, NULL, STRING
 from curate.kernels.json_strings import quote, special_count

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from curate.kernels import njit
 from curate.kernels.scan import copy
 from curate.kernels.substrings import character_start
 from curate.kernels.unicode import SINGLE, WORD, decode, flag

@@ -8,7 +8,8 @@ work on several centroids side by side.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from curate.kernels import njit
 
 WIDTH = 128
 """Centroids that are worked on side by side."""

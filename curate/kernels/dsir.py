@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from curate.kernels import njit
 from curate.kernels.wordpunct import scratch, token_start, tokens
 
 WHOLE = np.int64(1 << 62)

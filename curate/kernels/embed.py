@@ -15,9 +15,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from curate.kernels import unicode
+from curate.kernels import njit, unicode
 from curate.kernels.hashing import mix64
 from curate.kernels.sparse import add_rows
 from curate.kernels.unicode import DIGIT, PUNCTUATION, SINGLE, SPACE, WORD, decode

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from curate.kernels import njit
 
 MISSING, NULL, STRING, NUMBER, BOOLEAN, OBJECT, ARRAY = range(7)
 

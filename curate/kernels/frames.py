@@ -10,8 +10,8 @@ what began a long record is gone), the others are its own. `final` says that not
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from curate.kernels import njit
 from curate.kernels.scan import find_byte, find_either
 
 STATE = 8

@@ -12,7 +12,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
+
+from curate.kernels import njit
 
 NONE = np.int32(-1)
 FEW_SETS = 24

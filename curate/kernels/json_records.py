@@ -9,8 +9,8 @@ character in a string. Of equal names the last wins, as everywhere.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from curate.kernels import njit
 from curate.kernels.columns import JSON, write_columns
 from curate.kernels.fields import ARRAY, BOOLEAN, MISSING, NULL, NUMBER, OBJECT, STRING, is_number
 from curate.kernels.json_strings import ENDS_EARLY, OK, after_string, encode, escape

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from curate.kernels import njit
 from curate.kernels.json_strings import quote, special_count
 from curate.kernels.scan import copy
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from curate.kernels import njit
 
 _QUOTE = np.uint8(ord('"'))
 _BACKSLASH = np.uint8(ord("\\"))

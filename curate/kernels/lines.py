@@ -12,9 +12,8 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from curate.kernels import unicode
+from curate.kernels import njit, unicode
 from curate.kernels.bits import eight, put_eight, trailing_zeros
 from curate.kernels.hashing import mix64, murmur128
 from curate.kernels.scan import find_byte

@@ -14,8 +14,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from curate.kernels import njit
 from curate.kernels.hashing import mix64
 from curate.kernels.words import hash_ngrams, hash_sequence, hash_tokens, most_tokens
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from curate.kernels import njit
 from curate.kernels.hashing import mix64
 
 _CHOICE = np.uint64(0x6A09E667F3BCC909)

@@ -7,8 +7,8 @@ probability below |x| |y| / 2**64: for two documents of a million n-grams 5e-8.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from curate.kernels import njit
 from curate.kernels.hashing import mix64
 from curate.kernels.minhash import sketch
 from curate.kernels.words import hash_ngrams, hash_tokens, most_tokens

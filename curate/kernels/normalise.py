@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from curate.kernels import njit
 from curate.kernels.unicode import CLASS_MASK, COMPOSES, CONTROL, MAY_COMPOSE, NOT_NFC, decode, flag
 
 NEWLINES = np.uint8(1)

@@ -7,7 +7,8 @@ false, since a subtraction borrows from the next byte up. So the first one found
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from curate.kernels import njit
 
 _LOW = np.uint64(0x0101010101010101)
 _HIGH = np.uint64(0x8080808080808080)

@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from curate.kernels import njit
 from curate.kernels.jaccard import CLOSE, FEW_SETS, NONE, consider, least_found, least_share
 
 PASSED_PER_COMPARISON = 64

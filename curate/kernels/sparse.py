@@ -7,8 +7,8 @@ each row; columns, int32; and values, float32. Sums run in the order of the entr
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from curate.kernels import njit
 from curate.kernels.hashing import mix64
 
 _NONE = np.uint64(0)

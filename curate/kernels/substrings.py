@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from curate.kernels import njit
 from curate.kernels.hashing import mix64
 from curate.kernels.words import hash_words, load
 

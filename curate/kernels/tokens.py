@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from curate.kernels import njit
 from curate.kernels.unicode import DIGIT, PUNCTUATION, SPACE, UPPER, WORD, decode, flag
 
 WORD_COST = 88

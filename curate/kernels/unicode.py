@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from curate.kernels import cache_folder
+from curate.kernels import cache_folder, njit
 from curate.storage.files import replacing
 
 WORD = np.uint8(1)
@@ -144,7 +143,7 @@ def lowered(pages, leaves, code_point):
 
 @functools.cache
 def _tables() -> dict[str, Table]:
-    path = cache_folder() / f"unicode-{unicodedata.unidata_version}.npz"
+    path = cache_folder("unicode") / f"unicode-{unicodedata.unidata_version}.npz"
     try:
         return _load(path)
     except FileNotFoundError:

@@ -15,9 +15,8 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from curate.kernels import unicode
+from curate.kernels import njit, unicode
 from curate.kernels.unicode import SPACE, WORD, decode, encode, flag, lowered
 
 PIECE = 8192

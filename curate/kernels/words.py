@@ -16,9 +16,8 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from curate.kernels import unicode
+from curate.kernels import njit, unicode
 from curate.kernels.bits import block_masks, eight, trailing_zeros
 from curate.kernels.unicode import SINGLE, SPACE, WORD
 

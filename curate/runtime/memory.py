@@ -109,6 +109,7 @@ def own_bytes() -> int:
 def remember_compiled(stage: Stage) -> None:
     """Note that this stage's kernels are in their cache, so that its next run need not leave room to compile them."""
     with contextlib.suppress(OSError):
+        _mark(stage).parent.mkdir(parents=True, exist_ok=True)
         _mark(stage).touch()
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import curate.kernels
 
 CALL = """
-import json, os
+import json
 from curate import kernels
 from curate.kernels import outer
-print(json.dumps([os.environ["NUMBA_CACHE_DIR"], outer.twice(3)]))
+print(json.dumps([str(kernels.cache_folder("outer")), outer.twice(3)]))
 """
 OUTER = """
-from numba import njit
+from curate.kernels import njit
 from curate.kernels.inner import step
 
 
@@ -24,7 +24,7 @@ from curate.kernels.inner import step
 def twice(x):
     return step(step(x))
 """
-INNER = "from numba import njit\n\n\n@njit(cache=True)\ndef step(x):\n    return x + {step}\n"
+INNER = "from curate.kernels import njit\n\n\n@njit(cache=True)\ndef step(x):\n    return x + {step}\n"
 
 
 def call(root: Path, before: str = "") -> list:
@@ -55,6 +55,19 @@ def test_a_helper_that_changes_in_another_file_is_noticed(tmp_path):
     assert value == 23 and folder != first[0]
     (package / "inner.py").write_text(INNER.format(step=100))
     assert call(tmp_path, "import numba")[1] == 203
+    (package / "other.py").write_text(INNER.format(step=1))
+    assert call(tmp_path)[0] == call(tmp_path, "import curate.kernels.other")[0] != folder
+
+
+def test_every_kernel_takes_its_compiler_from_here():
+    assert curate.kernels.__file__
+    for path in Path(curate.kernels.__file__).parent.glob("*.py"):
+        assert "from numba import njit" not in path.read_text(), path
+
+
+def test_what_a_kernel_imports_belongs_to_it():
+    assert curate.kernels._together("set_index") >= {"set_index", "jaccard"}
+    assert curate.kernels._together("words") >= {"words", "bits", "unicode"}
 
 
 def test_without_a_home_that_can_be_written_the_cache_is_among_temporary_files(tmp_path):
