@@ -190,8 +190,8 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
 
 
 def automatic_shard_bytes(total: int) -> int:
-    """About a 64th of the input, between 4 and 128 MiB: a power of two, so that a few more files change no cut."""
-    return 1 << min(max((total // 64).bit_length(), 22), 27)
+    """About a 64th of the input, between 16 and 128 MiB: a power of two, so that a few more files change no cut."""
+    return 1 << min(max((total // 64).bit_length(), 24), 27)
 
 
 def contents_out(plan: Plan, manifest: Manifest) -> tuple[int, int]:

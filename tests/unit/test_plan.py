@@ -72,7 +72,7 @@ def test_only_what_is_needed_is_read(root):
 
 def test_a_few_more_files_change_no_cut():
     sizes = [plans.automatic_shard_bytes(total) for total in range(0, 20 << 30, 1 << 26)]
-    assert sizes == sorted(sizes) and set(sizes) == {1 << bits for bits in range(22, 28)}
+    assert sizes == sorted(sizes) and set(sizes) == {1 << bits for bits in range(24, 28)}
     assert plans.automatic_shard_bytes(1_000_000_000) == plans.automatic_shard_bytes(1_010_000_000)
 
 
