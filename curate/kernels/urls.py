@@ -28,7 +28,7 @@ def name_urls(offsets, data, names, present):
         longest = max(longest, offsets[i + 1] - offsets[i])
     left = np.empty(longest, dtype=np.uint8)
     for i in range(len(present)):
-        length = _reduce(data, offsets[i], offsets[i + 1], left)
+        length = reduce_url(data, offsets[i], offsets[i + 1], left)
         present[i] = length > 0
         names[i, 0], names[i, 1] = murmur128(left, 0, length, _0)
 
@@ -84,8 +84,8 @@ def _without_port(data, start, end, default):
 
 
 @njit(nogil=True, cache=True)
-def _reduce(data, start, end, out):
-    """Write what is left of an address; gives its length."""
+def reduce_url(data, start, end, out):
+    """Write what is left of an address, see `name_urls`; gives its length."""
     end = _find(data, start, end, _HASH)
     start, default = _scheme(data, start, end)
     query = _find(data, start, end, _QUESTION)
