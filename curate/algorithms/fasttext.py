@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.algorithms import scores
+from curate.algorithms import iso639, scores
 from curate.errors import DataError, UsageError
 from curate.kernels import arrow, hashing, wordpunct
 
@@ -188,11 +188,8 @@ def _zeroed_memory() -> Iterator[None]:
         mallopt(_M_PERTURB, 0)
 
 
-def load(path: str, label: str | None) -> Classifier:
-    """A model file. Without a label the first of `KNOWN_POSITIVE` that it has.
-
-    Raises UsageError when it is no supervised fastText model or lacks the label.
-    """
+def _loaded(path: str) -> Any:
+    """A model file. Raises UsageError when it is no supervised fastText model."""
     import fasttext
 
     try:
@@ -200,6 +197,15 @@ def load(path: str, label: str | None) -> Classifier:
         model.f.predict("\n", 1, 0.0, "strict")
     except ValueError as problem:
         raise UsageError(f"--model '{path}': {problem}; give a supervised fastText model (.bin)") from None
+    return model
+
+
+def load(path: str, label: str | None) -> Classifier:
+    """A model file. Without a label the first of `KNOWN_POSITIVE` that it has.
+
+    Raises UsageError when it is no supervised fastText model or lacks the label.
+    """
+    model = _loaded(path)
     labels = model.f.getLabels("strict")[0]
     wanted = [label] if label else KNOWN_POSITIVE
     found = [name for name in wanted if name in labels]
@@ -242,6 +248,30 @@ def _predict_lines(classifier: Classifier, lines: pa.Array) -> np.ndarray:
         out[i] = probabilities[names.index(classifier.label)] if classifier.label in names else 0.0
     out[~arrow.numbers(pc.match_substring_regex(lines, _WORD))] = np.nan
     return out
+
+
+def load_languages(path: str) -> tuple[Any, dict[str, str]]:
+    """A model of languages, and the code of ISO 639 of each label.
+
+    Raises UsageError when it is no supervised fastText model, or has labels that are no codes of languages.
+    """
+    model = _loaded(path)
+    codes = {label: iso639.of_label(label) for label in model.f.getLabels("strict")[0]}
+    unknown = [label for label, code in codes.items() if code is None]
+    if unknown:
+        raise UsageError(
+            f"--model '{path}': the label '{unknown[0]}' is no code of a language; give a model with labels such as "
+            "__label__en or __label__eng_Latn"
+        )
+    return model, {label: code for label, code in codes.items() if code}
+
+
+def top_labels(model: Any, lines: pa.Array) -> tuple[list[str | None], np.ndarray]:
+    """The likeliest label of each line, or None, and its probability: float32, 0 without a label, at most 1."""
+    labels, values = model.f.multilinePredict([line + "\n" for line in lines.to_pylist()], 1, 0.0, "strict")
+    found = [names[0] if len(names) else None for names in labels]
+    scores = [probabilities[0] if len(probabilities) else 0.0 for probabilities in values]
+    return found, np.minimum(np.array(scores, dtype=np.float32), 1.0)
 
 
 def _batches(texts: pa.Array) -> Iterator[tuple[int, int]]:

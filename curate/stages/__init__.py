@@ -16,6 +16,7 @@ ALL = (
     "dedup-substrings",
     "embed",
     "cluster",
+    "language",
     "fasttext",
     "dsir",
     "select",

@@ -28,6 +28,7 @@ CASES = {
     "dedup-lines": Case({"min_bytes": 8}, {"to": MADE, "shard_bytes": "30k"}, before=("dsir",)),
     "embed": Case({"dimensions": 16, "sample": 150}),
     "cluster": Case({"clusters": 5}, before=("embed",)),
+    "language": Case(),
     "fasttext": Case({"positive": [GOOD], "sample": 100, "epochs": 2}),
     "dsir": Case({"target": [GOOD]}),
     "select": Case({}, {"where": "bytes > 300 AND dsir > -9", "to": MADE, "shard_bytes": "30k"}, before=("dsir",)),

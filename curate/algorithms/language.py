@@ -1,0 +1,166 @@
+"""The language of texts, by their scripts and py3langid's model (Lui and Baldwin 2012; Barbaresi's retraining of it).
+
+The kernel reads the model's arrays itself; the library is asked only for the file. A script that but one language of
+note is written in decides at once; otherwise the model chooses among the languages written in the scripts found.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from curate.algorithms import fasttext
+from curate.algorithms.iso639 import two_letters
+from curate.kernels import arrow, language, scripts, unicode
+
+NOTHING = "zxx"
+"""The model's class, and ISO 639-2's code, for what is no language."""
+CJK_LETTERS = 3
+"""How many letters a Han character, kana or Hangul syllable counts for: it says about as much."""
+
+_CJK = ("Han", "Kana", "Hangul", "Bopomofo")
+_CLASSES = {
+    "Cyrillic": "ba be bg kk ky mk mn ru sr tg tt uk uz2",
+    "Arabic": "ar ary arz fa ps sdh ug ur uzs",
+    "Devanagari": "gom hi mr ne sa",
+    "Bengali": "as bn",
+    "Greek": "el grc",
+    "Han Bopomofo": "wuu yue zh",
+    "Han Kana": "ja",
+    "Hangul Han": "ko",
+    "Hebrew": "hbo he",
+    "Ethiopic": "am",
+    "Armenian": "hy",
+    "Georgian": "ka",
+    "Gujarati": "gu",
+    "Gurmukhi": "pa",
+    "Kannada": "kn",
+    "Khmer": "km",
+    "Lao": "lo",
+    "Malayalam": "ml",
+    "Myanmar": "my",
+    "Oriya": "or",
+    "Sinhala": "si",
+    "Tamil": "ta",
+    "Telugu": "te",
+    "Thai": "th",
+    "Tibetan": "dz",
+}
+"""The scripts of the model's classes that are not of Latin letters; a name's second class has a 2."""
+_NO_CLASS = {
+    "Thaana": "dv",
+    "Nko": "nqo",
+    "Cherokee": "chr",
+    "Canadian": "iu",
+    "Mongolian": "mn",
+    "Olchiki": "sat",
+    "Tifinagh": "zgh",
+    "Yi": "ii",
+}
+"""Scripts that the model does not know, and the language that most text in them is in."""
+_CALLED = {"dz": "bo"}
+"""The model knows one language in Tibetan letters; the one that most text in them is in is named."""
+
+
+LAYER = pa.schema([("language", pa.string()), ("language_score", pa.float32())])
+AT_ONCE = 1000
+"""How many texts fastText is given at once."""
+FastTextModel: TypeAlias = "tuple[Any, dict[str, str]]"
+"""What `fasttext.load_languages` gives."""
+
+
+class Detector(NamedTuple):
+    """A model in memory, and the languages that its numbers stand for; the last is `NOTHING`."""
+
+    model: language.Model
+    languages: list[str]
+
+
+@functools.cache
+def load() -> Detector:
+    """The model that py3langid ships: 110 MB, half a second."""
+    from py3langid import langid, modelio
+
+    weights, prior, classes, moves, rows, features = modelio.load_model(langid.MODEL_DIR / langid.MODEL_FILE)
+    languages = [NOTHING if name == NOTHING else _CALLED.get(name) or two_letters(name) for name in classes]
+    named = [*sorted({*languages, *_NO_CLASS.values()} - {NOTHING}), NOTHING]
+    written = ["Latin", *_CLASSES, *_NO_CLASS]
+    groups = _groups(classes, written)
+    covers = np.array([[script in found.split() for script in scripts.NAMES] for found in written])
+    return Detector(
+        language.Model(
+            np.asarray(moves, dtype=np.uint32),
+            np.asarray(rows, dtype=np.int64) << 8,
+            np.asarray(features, dtype=np.int32),
+            np.asarray(weights, dtype=np.float32),
+            np.asarray(prior, dtype=np.float32),
+            np.array([named.index(name) for name in languages], dtype=np.int32),
+            groups,
+            covers,
+            covers.astype(np.int64) @ covers.T > 0,
+            np.array([_alone(scripts_, group, groups, languages, named) for group, scripts_ in enumerate(written)]),
+            np.array([(CJK_LETTERS if name in _CJK else 1) if name else 0 for name in scripts.NAMES], dtype=np.int64),
+            scripts.CASED,
+        ),
+        named,
+    )
+
+
+def _groups(classes: list[str], written: list[str]) -> np.ndarray:
+    """The number of each class's scripts among those that languages are written in."""
+    group_of = {name: written.index(scripts_) for scripts_, names in _CLASSES.items() for name in names.split()}
+    unique = [name + "2" * (name in classes[:column]) for column, name in enumerate(classes)]
+    return np.array([-1 if name == NOTHING else group_of.get(name, 0) for name in unique], dtype=np.int32)
+
+
+def _alone(scripts_: str, group: int, groups: np.ndarray, languages: list[str], named: list[str]) -> np.int32:
+    """The one language that is written in some scripts, or -1."""
+    found = {languages[column] for column in np.flatnonzero(groups == group)} or {_NO_CLASS[scripts_]}
+    return np.int32(named.index(found.pop()) if len(found) == 1 else -1)
+
+
+def detect(detector: Detector, texts: arrow.Array) -> pa.Table:
+    """`language` (string, null where a text has none) and `language_score` (float32) of each text."""
+    values = arrow.strings(texts)
+    found, scores = np.empty(len(values), dtype=np.int32), np.empty(len(values), dtype=np.float32)
+    language.identify(
+        values.offsets,
+        values.data,
+        language.Characters(scripts.table(), unicode.lower()),
+        detector.model,
+        language.scratch(detector.model),
+        np.int64(len(detector.languages) - 1),
+        found,
+        scores,
+    )
+    return named(found, detector.languages, scores)
+
+
+def detect_by(labels: FastTextModel, texts: arrow.Array) -> pa.Table:
+    """The same columns by a fastText model of languages; its probability is the score."""
+    texts = arrow.combined(texts)
+    tables = [_by_labels(labels, texts.slice(start, AT_ONCE)) for start in range(0, len(texts), AT_ONCE)]
+    return pa.concat_tables([LAYER.empty_table(), *tables])
+
+
+def _by_labels(labels: FastTextModel, texts: pa.Array) -> pa.Table:
+    model, codes = labels
+    values = arrow.strings(texts)
+    offsets = np.empty(len(values) + 1, dtype=np.int64)
+    data = np.empty(len(values) * language.LINE, dtype=np.uint8)
+    lettered = np.empty(len(values), dtype=np.bool_)
+    language.lines(values.offsets, values.data, scripts.table(), offsets, data, lettered)
+    found, scores = fasttext.top_labels(model, arrow.string_array(offsets, data[: offsets[-1]]))
+    known = [codes[label] if label and kept else None for label, kept in zip(found, lettered, strict=True)]
+    scores[[name is None for name in known]] = 0.0
+    return pa.table({"language": pa.array(known, pa.string()), "language_score": scores})
+
+
+def named(found: np.ndarray, languages: list[str], scores: np.ndarray) -> pa.Table:
+    """The columns of a layer, of indexes of languages, -1 for none, and scores."""
+    indices = pa.array(found, mask=found < 0)
+    names = pa.DictionaryArray.from_arrays(indices, pa.array(languages, pa.string())).dictionary_decode()
+    return pa.table({"language": names, "language_score": scores})
