@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -33,13 +34,16 @@ class Batch:
     """Documents in order: the columns of the fields, `id`, `source`, `meta`, and where each is from.
 
     place: string, the id that is derived from file and position, unique by construction.
-    file: int32, an index into `files`, which are relative paths. position: int64. unit: string.
+    file: int32, an index into `files`, which are relative paths, FILE#MEMBER for a file within one. position: int64.
+    unit: string.
     """
 
     table: pa.Table
     rejects: pa.Table
     files: list[str]
-    unfit: dict[str, int] = field(default_factory=dict)
+    unfit: Counter[str] = field(default_factory=Counter)
+    removed: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 def place_prefix(relative: str) -> str:
@@ -63,23 +67,27 @@ def batches(files: Sequence[dict], reading: Reading) -> Iterator[Batch]:
     """The documents of files (`path`, `relative`, `start`, `end`), in batches of about BATCH_BYTES of text."""
     waiting: list[pa.Table] = []
     rejects: list[tuple[str, Reject]] = []
-    unfit: dict[str, int] = {}
+    unfit, removed, counts = Counter(), Counter(), Counter()
     names: list[str] = []
     size = 0
     for item in files:
-        names.append(item["relative"])
         for piece in _pieces(item, reading):
-            rejects += [(item["relative"], reject) for reject in piece.rejects]
-            for name, count in piece.unfit.items():
-                unfit[name] = unfit.get(name, 0) + count
+            name = f"{item['relative']}#{piece.member}" if piece.member else item["relative"]
+            rejects += [(name, reject) for reject in piece.rejects]
+            unfit.update(piece.unfit)
+            removed.update(piece.removed)
+            counts.update(piece.counts)
             if len(piece.positions):
+                if not names or names[-1] != name:
+                    names.append(name)
                 waiting.append(_located(piece, item["relative"], len(names) - 1, reading))
                 size += waiting[-1]["text"].nbytes
             if size >= BATCH_BYTES or len(rejects) >= _MOST_REJECTS:
-                yield _batch(waiting, rejects, names, unfit, reading)
-                waiting, rejects, unfit, size = [], [], {}, 0
-    if waiting or rejects:
-        yield _batch(waiting, rejects, names, unfit, reading)
+                yield _batch(waiting, rejects, names, unfit, removed, counts, reading)
+                waiting, rejects, names, size = [], [], [], 0
+                unfit, removed, counts = Counter(), Counter(), Counter()
+    if waiting or rejects or removed or counts:
+        yield _batch(waiting, rejects, names, unfit, removed, counts, reading)
 
 
 _MOST_REJECTS = 100_000
@@ -95,7 +103,7 @@ def _located(piece: Piece, relative: str, number: int, reading: Reading) -> pa.T
     rows = len(piece.positions)
     file_format = format_of(relative, reading.format)
     columns = {column.name: array for column, array in zip(reading.fields.columns, piece.columns)}
-    places = _places(piece.positions, relative, file_format, reading.settings)
+    places = _places(piece, relative, file_format, reading.settings)
     ids = columns.get("id")
     columns["id"] = places if ids is None else pc.coalesce(ids, places)
     source = reading.source or source_of(relative, file_format)
@@ -109,22 +117,26 @@ def _located(piece: Piece, relative: str, number: int, reading: Reading) -> pa.T
     return pa.table(columns)
 
 
-def _places(positions: np.ndarray, relative: str, file_format: Format, settings: Settings) -> pa.Array:
+def _places(piece: Piece, relative: str, file_format: Format, settings: Settings) -> pa.Array:
     prefix = place_prefix(relative)
-    if not file_format.many and settings.split == "none":
-        return pa.repeat(prefix, len(positions))
-    return pc.binary_join_element_wise(prefix, pa.array(positions).cast(pa.string()), "#")
+    if piece.member:
+        prefix = f"{prefix}#{piece.member}"
+    if not (piece.many if piece.member else file_format.many) and settings.split == "none":
+        return pa.repeat(prefix, len(piece.positions))
+    return pc.binary_join_element_wise(prefix, pa.array(piece.positions).cast(pa.string()), "#")
 
 
 def _batch(
     waiting: list[pa.Table],
     rejects: list[tuple[str, Reject]],
     names: list[str],
-    unfit: dict[str, int],
+    unfit: Counter[str],
+    removed: Counter[str],
+    counts: Counter[str],
     reading: Reading,
 ) -> Batch:
     table = pa.concat_tables(waiting) if waiting else empty(reading)
-    return Batch(table, reject_table(rejects), list(names), unfit)
+    return Batch(table, reject_table(rejects), list(names), unfit, removed, counts)
 
 
 def empty(reading: Reading) -> pa.Table:

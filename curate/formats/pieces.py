@@ -18,7 +18,9 @@ class Piece:
     positions: int64, shape (n,), of the records that are documents, in `unit`. columns: one array for each of
     the `Fields`, n long, the text (large_string, valid UTF-8, not null) first. meta: large_string, a JSON
     object of every field that is in no column. unfit: by column, how many values were there but not of
-    its type; they stay in `meta`.
+    its type; they stay in `meta`. removed: records that are no documents, by reason. counts: other things that
+    were there. member: for a file that holds files, the place in it of the one that these records are in, and many:
+    whether that may hold several.
     """
 
     positions: np.ndarray
@@ -27,6 +29,10 @@ class Piece:
     meta: pa.Array
     rejects: list[Reject] = field(default_factory=list)
     unfit: dict[str, int] = field(default_factory=dict)
+    removed: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    member: str = ""
+    many: bool = True
 
 
 def rejected(rejects: list[Reject], fields: Fields) -> Piece:

@@ -7,11 +7,13 @@ may hold several members and zstd files several frames, one after another.
 from __future__ import annotations
 
 import bz2
+import itertools
 import lzma
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
+
+from isal import isal_zlib
 
 from curate.formats.records import Source
 
@@ -21,6 +23,8 @@ _PIECE_BYTES = 1 << 20
 _TRIAL_BYTES = 1 << 16
 _OVERRUN_BYTES = 16
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"
+_MOST_DICTIONARY_BYTES = 16 << 20
 
 
 class Damage(NamedTuple):
@@ -29,6 +33,12 @@ class Damage(NamedTuple):
     position: int
     reason: str
     detail: str
+
+
+class Begin(NamedTuple):
+    """A member or frame of a compressed file begins here. position: the byte of the file."""
+
+    position: int
 
 
 class _Broken(Exception):
@@ -40,6 +50,7 @@ class _Input:
 
     def __init__(self, file: BinaryIO, position: int = 0) -> None:
         self._file = file
+        self.dictionary: bytes | None = None
         self.seek(position)
 
     def seek(self, position: int) -> None:
@@ -66,8 +77,8 @@ class _Input:
         self.position -= size
 
 
-_Zlib = type(zlib.decompressobj())
-_ERRORS = (zlib.error, OSError, lzma.LZMAError, ValueError, EOFError)
+_Gzip = type(isal_zlib.decompressobj())
+_ERRORS = (isal_zlib.error, OSError, lzma.LZMAError, ValueError, EOFError)
 
 
 def _pieces(decoder: Any, data: bytes) -> Iterator[bytes]:
@@ -76,7 +87,7 @@ def _pieces(decoder: Any, data: bytes) -> Iterator[bytes]:
     while more and not decoder.eof:
         piece = decoder.decompress(data, _PIECE_BYTES)
         yield piece
-        if isinstance(decoder, _Zlib):
+        if isinstance(decoder, _Gzip):
             data = decoder.unconsumed_tail
             more = bool(data) or len(piece) == _PIECE_BYTES
         else:
@@ -140,11 +151,10 @@ class _Zstd(_Codec):
 
         magic = source.take(4)
         if magic != _ZSTD_MAGIC:
-            size = int.from_bytes(_all(source, 4), "little")
-            while size:
-                size -= len(_all(source, min(size, _STEP_BYTES)))
+            _skip_or_learn(source, magic)
             return
-        decoder = zstandard.ZstdDecompressor().decompressobj()
+        given = source.dictionary and zstandard.ZstdCompressionDict(source.dictionary)
+        decoder = zstandard.ZstdDecompressor(dict_data=given or None).decompressobj()
         head, has_checksum = _zstd_header(source)
         try:
             decoder.decompress(magic + head)
@@ -162,6 +172,28 @@ class _Zstd(_Codec):
                     decoder.decompress(checksum)
         except zstandard.ZstdError as problem:
             raise _Broken(str(problem)) from None
+
+
+def _skip_or_learn(source: _Input, magic: bytes) -> None:
+    """Pass over a frame that is no data; one that begins a file may hold the dictionary of all others.
+
+    That is how web archives carry it (Zstandard Compression in the WARC format, 3): as it is, or compressed itself.
+    """
+    first = source.position == len(magic)
+    size = int.from_bytes(_all(source, 4), "little")
+    if not (first and magic == _ZSTD_DICTIONARY and size <= _MOST_DICTIONARY_BYTES):
+        while size:
+            size -= len(_all(source, min(size, _STEP_BYTES)))
+        return
+    source.dictionary = _all(source, size)
+    if source.dictionary[:4] == _ZSTD_MAGIC:
+        import zstandard
+
+        try:
+            unpacked = zstandard.ZstdDecompressor().stream_reader(source.dictionary).read(_MOST_DICTIONARY_BYTES)
+        except zstandard.ZstdError as problem:
+            raise _Broken(f"its dictionary: {problem}") from None
+        source.dictionary = unpacked
 
 
 def _zstd_header(source: _Input) -> tuple[bytes, bool]:
@@ -190,7 +222,7 @@ _CODECS = (
         "gzip",
         lambda head: head[:3] == b"\x1f\x8b\x08" and head[3:4] < b" ",
         b"\x1f\x8b\x08",
-        lambda: zlib.decompressobj(wbits=31),
+        lambda: isal_zlib.decompressobj(wbits=31),
         padding=b"\0",
     ),
     _Zstd("zstd", _starts_zstd, _ZSTD_MAGIC, lambda: None),
@@ -235,9 +267,20 @@ def opened(source: Source) -> Opened:
         file.close()
         return Opened(iter(()))
     if codec:
-        return Opened(_unpacked(file, codec))
+        return Opened(item for item in _unpacked(file, codec) if not isinstance(item, Begin))
     begin = _line_start(file, source.start)
     return Opened(_plain(file, begin), begin, source.end)
+
+
+def members(source: Source) -> Iterator[bytes | Damage | Begin]:
+    """The content of a compressed file, a `Begin` before that of each member. Raises OSError when there is no file.
+
+    A plain file is one member.
+    """
+    file = open(source.path, "rb")  # noqa: SIM115 (the blocks close it)
+    head = _Input(file).peek(10)
+    codec = next((codec for codec in _CODECS if codec.starts(head)), None)
+    return _unpacked(file, codec) if codec else itertools.chain([Begin(0)], _plain(file, 0))
 
 
 def is_packed(source: Source) -> bool:
@@ -273,7 +316,7 @@ def _line_start(file: BinaryIO, at: int) -> int:
     return at
 
 
-def _unpacked(file: BinaryIO, codec: _Codec) -> Iterator[bytes | Damage]:
+def _unpacked(file: BinaryIO, codec: _Codec) -> Iterator[bytes | Damage | Begin]:
     with file:
         source = _Input(file)
         while True:
@@ -286,6 +329,7 @@ def _unpacked(file: BinaryIO, codec: _Codec) -> Iterator[bytes | Damage]:
             try:
                 if not codec.starts(head):
                     raise _Broken("something else follows the last member")
+                yield Begin(start)
                 yield from codec.member(source)
             except _Broken as problem:
                 reason = "truncated" if "file ends" in str(problem) else "damaged"

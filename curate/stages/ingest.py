@@ -246,7 +246,7 @@ def _applied(batch: Batch, again: dict[int, str], config: IngestConfig) -> Appli
     from curate.algorithms.sample import sampled
     from curate.storage.schema import DOCUMENTS
 
-    table, removed = batch.table, {}
+    table, removed = batch.table, dict(batch.removed)
     keep = sampled(table["id"], config.sample, config.seed) if config.sample < 1 else np.ones(len(table), np.bool_)
     removed["sampled out"] = int(np.count_nonzero(~keep))
     repeated = [row for row in again if keep[row]]
@@ -260,10 +260,10 @@ def _applied(batch: Batch, again: dict[int, str], config: IngestConfig) -> Appli
     table = _kept(table, ~blank)
     table = table.append_column("digest", digests(table["text"]))
     table = table.append_column("bytes", pa.array(text_bytes(table["text"])))
-    read = batch.table.num_rows + batch.rejects.num_rows
+    read = batch.table.num_rows + batch.rejects.num_rows + sum(batch.removed.values())
     unfit = {f"{name} not understood": count for name, count in batch.unfit.items()}
     columns = [*DOCUMENTS.names, *adds(config).names]
-    return Applied(table.select(columns), rejects, read, removed, counts={**counts, **unfit})
+    return Applied(table.select(columns), rejects, read, removed, counts={**counts, **unfit, **batch.counts})
 
 
 def _kept(table: pa.Table, keep: np.ndarray) -> pa.Table:

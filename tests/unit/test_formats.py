@@ -85,12 +85,12 @@ def test_packing_is_told_by_the_bytes_not_by_the_name(tmp_path):
 def test_names_tell_the_format():
     assert format_of("a.b/x.JSONL.gz").name == "jsonl"
     assert format_of("x.md").name == "markdown"
-    assert format_of("x.warc.gz", "text").name == "text"
-    for name in ("x.warc.gz", "x", "x.gz"):
+    assert format_of("x.arc.gz", "text").name == "text"
+    for name in ("x.arc.gz", "x", "x.gz"):
         with pytest.raises(UsageError, match=r"--format.*jsonl \(.jsonl .ndjson"):
             format_of(name)
     with pytest.raises(UsageError, match="no such format"):
-        format_of("x.txt", "warc")
+        format_of("x.txt", "arc")
 
 
 @pytest.mark.parametrize("name", [f"a{item.suffixes[0]}" for item in FORMATS.values()])

@@ -255,9 +255,9 @@ def test_slices():
     assert len(of([file("a.txt", 250_000)])) == 1
     assert len(of([file("a.txt", 250_000)], split_lines=True)) == 3
     assert len(of([file("a.txt", 250_000)], split_paragraphs=True)) == 1
-    with pytest.raises(UsageError, match=r"web\.warc\.gz.*--format"):
-        of([file("web.warc.gz", 1)])
-    assert of([file("web.warc.gz", 1)], format="text") == [[("web.warc.gz", 0, None)]]
+    with pytest.raises(UsageError, match=r"web\.arc\.gz.*--format"):
+        of([file("web.arc.gz", 1)])
+    assert of([file("web.arc.gz", 1)], format="text") == [[("web.arc.gz", 0, None)]]
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_slices():
         ({"split_lines": True, "split_paragraphs": True}, "exclude each other"),
         ({"sample": "0%"}, "greater than 0"),
         ({"sample": "200%"}, "less than or equal to 1"),
-        ({"format": "warc"}, "'jsonl'"),
+        ({"format": "doc"}, "'jsonl'"),
         ({"sources": []}, "at least 1"),
     ],
 )

@@ -1,0 +1,110 @@
+"""Web archives: WARC 0.17 to 1.1, plain, or packed as gzip or Zstandard members, of one record each or of many.
+
+Records are told apart here and not by FastWARC, whose loop ends silently where a file is cut off, gives up at the
+first damage and swallows the next record where a Content-Length is too large; FastWARC reads their heads.
+
+A record's position is the byte at which it begins. In a packed file that is the byte of the packed file at which its
+member begins, as in a CDX index, and for further records of the same member one more than for the record before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from fastwarc.warc import HeaderMap
+
+from curate.formats import http
+from curate.formats.fields import Fields
+from curate.formats.pages import Page
+from curate.formats.pieces import Piece, rejected
+from curate.formats.records import Reject, Settings, Source
+from curate.formats.warc_records import HEAD_BYTES, Record, headers, records
+
+_PAGES = ("response", "resource", "conversion")
+_SKIPPED = {kind: f"WARC {kind} records" for kind in ("warcinfo", "request", "metadata", "revisit", "continuation")}
+_GROUPS = ("image", "audio", "video", "font")
+
+
+def read(source: Source, fields: Fields, settings: Settings) -> Iterator[Piece]:
+    """The pages of an archive as documents."""
+    from curate.formats.html import pieces
+
+    removed: Counter[str] = Counter()
+    skipped: Counter[str] = Counter()
+    yield from pieces(pages(source, settings, removed, skipped), fields, settings)
+    yield replace(rejected([], fields), removed=dict(removed), counts=dict(skipped))
+
+
+def pages(source: Source, settings: Settings, removed: Counter[str], skipped: Counter[str]) -> Iterator[Page | Reject]:
+    """The pages of an archive, and what cannot be read.
+
+    removed: is given how many records are no text, by media type. skipped: how many are of no page, by kind.
+    """
+    try:
+        for item in records(source, settings.most_bytes):
+            if isinstance(item, Reject):
+                yield item
+            elif item.kind not in _PAGES:
+                skipped[_SKIPPED.get(item.kind, "WARC records of other kinds")] += 1
+            else:
+                found = _page(item, settings.most_bytes)
+                if isinstance(found, str):
+                    removed[f"no page: {found}"] += 1
+                else:
+                    yield found
+    except OSError as problem:
+        yield Reject(0, "byte", "unreadable file", str(problem.strerror))
+
+
+def _page(record: Record, most_bytes: int) -> Page | Reject | str:
+    """The page of a record, or the media type of what is none."""
+    if not record.data:
+        return _too_long(record.position, f"{record.end} bytes", most_bytes)
+    get = record.head.get
+    declared = get("Content-Type")
+    more: dict[str, Any] = {"record_id": get("WARC-Record-ID")}
+    status, begin, transfer, coding = None, record.begin, None, None
+    if record.kind == "conversion":
+        declared = declared or http.PLAIN
+        languages = get("WARC-Identified-Content-Language")
+        more |= {"languages": languages} if languages else {}
+    elif declared is None or declared.lower().startswith("application/http"):
+        begin, sent = _sent(record)
+        if sent is not None:
+            status, declared = sent.status_code, sent.get("Content-Type")
+            transfer, coding = sent.get("Transfer-Encoding"), sent.get("Content-Encoding")
+    try:
+        content, cut = http.payload(record.data[begin : record.end], transfer, coding, most_bytes)
+    except http.TooLong:
+        return _too_long(record.position, "its content", most_bytes)
+    except http.Damaged as problem:
+        return Reject(record.position, "byte", "damaged content coding", str(problem))
+    kind, charset = http.media_type(declared or get("WARC-Identified-Payload-Type"))
+    real, is_page = http.page_type(kind, content)
+    if not is_page and content:
+        return real.partition("/")[0] if real.startswith(_GROUPS) else real
+    if cut or (truncated := get("WARC-Truncated")):
+        more["truncated"] = cut or truncated
+    url = get("WARC-Target-URI")
+    date = get("WARC-Date")
+    return Page(record.position, "byte", content, real, charset, url and url.strip("<>"), date, status, more)
+
+
+def _too_long(position: int, what: str, most_bytes: int) -> Reject:
+    return Reject(position, "byte", "document too long", f"{what}, more than --max-document-bytes {most_bytes}")
+
+
+def _sent(record: Record) -> tuple[int, HeaderMap | None]:
+    """Where the body of an HTTP response begins, and its header; None for what is no such response."""
+    data, begin, end = record.data, record.begin, record.end
+    if data[begin : begin + 5] != b"HTTP/":
+        return begin, None
+    line = data.find(b"\n", begin, min(end, begin + HEAD_BYTES))
+    crlf = line < 0 or data[line - 1] == 13
+    blank = b"\r\n\r\n" if crlf else b"\n\n"
+    found = data.find(blank, begin, min(end, begin + HEAD_BYTES))
+    body = found + len(blank) if found >= 0 else end
+    return body, headers(data[begin:body], crlf)

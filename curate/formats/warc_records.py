@@ -1,0 +1,289 @@
+"""The records of a web archive, plain or packed, up to any damage and after it."""
+
+from __future__ import annotations
+
+import io
+import mmap
+import re
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from fastwarc.warc import HeaderMap
+
+from curate.formats.frames import CUT_SHORT
+from curate.formats.records import Reject, Source
+from curate.formats.streams import Begin, Damage, is_packed, members
+
+HEAD_BYTES = 1 << 17
+WRONG_LENGTH = "wrong Content-Length"
+_START = re.compile(rb"WARC/\d\.\d+\r?\n")
+_NEXT = re.compile(rb"\nWARC/\d\.\d+\r?\n[A-Za-z-]+:")
+_LONGEST_START = 128
+_DROP_BYTES = 32 << 20
+_NEWLINES = b"\r\n"
+
+
+class Record(NamedTuple):
+    """position: the byte at which it is. head: FastWARC's. kind: its WARC-Type.
+
+    data, start, begin, end: its head is data[start:begin] and its block data[begin:end]; where that is longer than
+    allowed, `data` is empty.
+    """
+
+    position: int
+    head: HeaderMap
+    kind: str
+    data: bytes | mmap.mmap
+    start: int
+    begin: int
+    end: int
+
+
+_Event = bytes | Damage | Begin
+
+
+def headers(text: bytes, crlf: bool) -> HeaderMap:
+    """The fields of a WARC or HTTP head, whose lines end in CR LF or else in LF.
+
+    Read by FastWARC's map, since its records allocate as many bytes as a Content-Length says.
+    """
+    found = HeaderMap()
+    found.parse(io.BytesIO(text if crlf else text.replace(b"\n", b"\r\n")))
+    return found
+
+
+class _Window:
+    """The content of a file as far as it is held: data[at:] is what comes next. Ends at damage, and goes on behind it.
+
+    begins: of the members that begin in or behind the record at `at`: the place in the whole content, and in the file.
+    over: nothing follows `data` but, perhaps, `damage`.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.at = self._origin = self._kept = self._member = 0
+        self._last = -1
+        self.damage: Damage | None = None
+        self._begins: deque[tuple[int, int]] = deque()
+        self._ahead: _Event | None = None
+        self.packed = is_packed(source)
+        self.over = not self.packed
+        self.data: bytes | mmap.mmap = b""
+        self._events: Iterator[_Event] = iter(())
+        if self.packed:
+            self._events = members(source)
+            return
+        with open(source.path, "rb") as file:
+            if file.seek(0, 2):
+                self.data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def _next_event(self) -> _Event | None:
+        event, self._ahead = self._ahead or next(self._events, None), None
+        return event
+
+    def has(self, size: int) -> bool:
+        """Whether that many bytes come next; reads as far as that takes."""
+        have = len(self.data) - self.at
+        if have >= size or self.over:
+            return have >= size
+        parts = [self.data[self.at :]] if have else []
+        self._origin += self.at
+        while have < size and not self.over:
+            event = self._next_event()
+            if isinstance(event, bytes):
+                parts.append(event)
+                have += len(event)
+            elif isinstance(event, Begin):
+                self._begins.append((self._origin + have, event.position))
+            else:
+                self.damage, self.over = event, True
+        self.data, self.at = parts[0] if len(parts) == 1 else b"".join(parts), 0
+        return have >= size
+
+    def position(self) -> int:
+        """Of a record that begins here; every one is larger than the one before."""
+        if not self.packed:
+            return self.at
+        while self._begins and self._begins[0][0] <= self._origin + self.at:
+            self._member = self._begins.popleft()[1]
+        self._last = max(self._last + 1, self._member)
+        return self._last
+
+    def inner(self, end: int) -> int | None:
+        """Where, from this place on and before `end`, a member begins with a record; places are of `data`."""
+        for content, _ in self._begins:
+            place = content - self._origin
+            if self.at <= place < min(end, len(self.data)) and _START.match(self.data, place):
+                return place
+        return None
+
+    def ends(self, place: int) -> bool:
+        """Whether at a place, behind newlines, another record begins, or a member, or nothing. It may read on."""
+        behind = place - self.at
+        while True:
+            while self.at + behind < len(self.data) and self.data[self.at + behind] in _NEWLINES:
+                behind += 1
+            here = self.at + behind
+            if here < len(self.data):
+                begun = any(place <= content - self._origin <= here for content, _ in self._begins)
+                self.has(behind + _LONGEST_START)
+                return begun or _START.match(self.data, self.at + behind) is not None
+            self._ahead = self._next_event()
+            if not isinstance(self._ahead, bytes):
+                return True
+            place -= self.at
+            self.has(behind + 1)
+            place += self.at
+
+    def newlines(self) -> None:
+        """Pass over the newlines that come next."""
+        while self.has(1) and self.data[self.at] in _NEWLINES:
+            self.at += 1
+
+    def next_head(self) -> bool:
+        """Go to the next place behind this one at which a record begins; False where the stretch ends before."""
+        first = self._origin + self.at
+        while True:
+            found = _NEXT.search(self.data, self.at)
+            behind = found.start() + 1 if found else len(self.data)
+            member = self.inner(behind)
+            if member is not None or found:
+                self.at = behind if member is None else member
+                return True
+            self.at = max(self.at, len(self.data) - _LONGEST_START)
+            if not self.has(len(self.data) - self.at + 1):
+                self.at = len(self.data)
+                return False
+            while self._begins and self._begins[0][0] <= first:
+                self._member = self._begins.popleft()[1]
+
+    def skip(self, size: int) -> bool:
+        """Pass over bytes without holding them; False at a member that begins with a record, and at the end."""
+        while size:
+            if not self.has(min(size, _LONGEST_START)):
+                return False
+            step = min(size, len(self.data) - self.at)
+            place = self.inner(self.at + step)
+            if place is not None:
+                self.at = place
+                return False
+            self.at += step
+            size -= step
+        return True
+
+    def after_damage(self) -> None:
+        """Go on behind the damage."""
+        self._origin += len(self.data)
+        self.data, self.at, self.over, self.damage = b"", 0, False, None
+
+    def forget(self) -> None:
+        """Give back the part of a mapped file that was passed."""
+        if isinstance(self.data, mmap.mmap) and self.at - self._kept >= _DROP_BYTES:
+            end = self.at // mmap.PAGESIZE * mmap.PAGESIZE
+            self.data.madvise(mmap.MADV_DONTNEED, self._kept, end - self._kept)
+            self._kept = end
+
+
+def records(source: Source, most_bytes: int) -> Iterator[Record | Reject]:
+    """The records that begin in a source's range, and what is none. Raises OSError for a file that cannot be opened.
+
+    Everything before the range is walked through too, heads only, so that no cut changes what is a record.
+    """
+    if source.start and is_packed(source):
+        return
+    window = _Window(source)
+    if not window.has(1) and not window.damage:
+        yield Reject(0, "byte", "empty file", "")
+        return
+    stop = float("inf") if source.end is None or window.packed else source.end
+    for item in _walk(window, most_bytes):
+        if item.position >= stop:
+            return
+        if item.position >= source.start:
+            yield item
+        window.forget()
+
+
+def _walk(window: _Window, most_bytes: int) -> Iterator[Record | Reject]:
+    found_again = False
+    while True:
+        window.newlines()
+        if window.has(1):
+            item = _record(window, most_bytes)
+            if not (found_again and item is None):
+                yield item or _no_record(window)
+            if item is None:
+                window.next_head()
+            found_again = False
+            continue
+        if window.damage is None:
+            return
+        yield Reject(window.damage.position, "byte", window.damage.reason, window.damage.detail)
+        window.after_damage()
+        found_again = True
+
+
+def _no_record(window: _Window) -> Reject:
+    head = bytes(window.data[window.at : window.at + 24])
+    position = window.position()
+    if head.startswith((b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd")):
+        name = "gzip" if head[:1] == b"\x1f" else "zstd"
+        return Reject(position, "byte", f"{name} inside gzip or zstd", "it is packed twice; unpack the file once")
+    return Reject(position, "byte", "not a WARC record", repr(head))
+
+
+def _record(window: _Window, most_bytes: int) -> Record | Reject | None:
+    """The record that begins here, and go behind it; None, and stay, where none does.
+
+    Where it makes no sense, go to where the next begins.
+    """
+    window.has(_LONGEST_START)
+    if not (found := _START.match(window.data, window.at)):
+        return None
+    begin, head = _head(window, found[0].endswith(b"\r\n"))
+    length = head.get("Content-Length") if head else None
+    position = window.position()
+    if head is None or length is None or not re.fullmatch(r"\s*[0-9]{1,18}\s*", length):
+        ended = window.over and head is None
+        window.next_head()
+        if ended:
+            return Reject(position, "byte", CUT_SHORT, "it ends within its WARC head")
+        return Reject(position, "byte", "damaged WARC head", f"its Content-Length is {length}")
+    size, kind = int(length), (head.get("WARC-Type") or "").strip().lower()
+    if size > most_bytes and (window.packed or window.at + begin + size <= len(window.data)):
+        record = Record(position, head, kind, b"", 0, 0, size)
+        window.at += begin
+        if window.skip(size) and window.ends(window.at):
+            return record
+        return _wrong_length(window, position, size)
+    whole = window.has(begin + size)
+    block = window.at + begin
+    record = Record(position, head, kind, window.data, window.at, block, block + size)
+    if whole and window.inner(block + size) is None and window.ends(window.at + begin + size):
+        window.at += begin + size
+        return record
+    window.at += begin
+    return _wrong_length(window, position, size)
+
+
+def _wrong_length(window: _Window, position: int, size: int) -> Reject:
+    """Go to the next record, from within one whose block does not end where its head says."""
+    held = len(window.data) - window.at
+    found = _START.match(window.data, window.at) or window.next_head()
+    if held < size and not found and (window.damage or not window.packed):
+        return Reject(position, "byte", CUT_SHORT, f"{size} bytes by its head, {held} are there")
+    detail = f"{size} bytes by its head, and neither a record nor the end is behind them"
+    return Reject(position, "byte", WRONG_LENGTH, detail)
+
+
+def _head(window: _Window, crlf: bool) -> tuple[int, HeaderMap | None]:
+    """The bytes of the head that begins here, and the head; None if none ends within HEAD_BYTES."""
+    blank = b"\r\n\r\n" if crlf else b"\n\n"
+    found = window.data.find(blank, window.at, window.at + HEAD_BYTES)
+    if found < 0:
+        window.has(HEAD_BYTES)
+        found = window.data.find(blank, window.at, window.at + HEAD_BYTES)
+    if found < 0:
+        return 0, None
+    end = found + len(blank)
+    return end - window.at, headers(window.data[window.at : end], crlf)
