@@ -199,20 +199,23 @@ def report_lines(summary: pa.Table) -> list[str]:
     """The rules that removed anything, as a table; the shares are of all documents judged."""
     rows = {row["rule"]: row for row in summary.to_pylist()}
     kept, unknown = rows.pop("kept"), rows.pop("unknown")
-    documents = kept["first"] + sum(row["first"] for row in rows.values())
-    table = [("rule", "threshold", "removed first", "share", "at all", "alone")]
+    total = {name: max(1, kept[name] + sum(row[name] for row in rows.values())) for name in ("first", "bytes_first")}
+    table = [("rule", "threshold", "removed first", "share", "of bytes", "at all", "alone")]
     for name, row in rows.items():
         if row["failed"]:
             limit = "" if row["threshold"] is None else f"{row['threshold']:g}"
-            share = f"{row['first'] / documents:.1%}"
-            table.append((name, limit, f"{row['first']:,}", share, f"{row['failed']:,}", f"{row['alone']:,}"))
-    table.append(("kept", "", f"{kept['first']:,}", f"{kept['first'] / max(1, documents):.1%}", "", ""))
-    lines = _aligned(table)
-    idle = [name for name, row in rows.items() if not row["failed"]]
-    lines += [f"no document fails {len(idle)} rules more: {', '.join(idle)}"] if idle else []
-    return lines + (
-        [f"no verdict on {unknown['first']:,} documents that the rules say nothing of"] if unknown["first"] else []
-    )
+            table.append((name, limit, *_shares(row, total), f"{row['failed']:,}", f"{row['alone']:,}"))
+    table.append(("kept", "", *_shares(kept, total), "", ""))
+    idle = sum(row["failed"] == 0 for row in rows.values())
+    lines = [*_aligned(table), *([f"rules that no document fails: {idle}"] if idle else [])]
+    if unknown["first"]:
+        lines.append(f"no verdict on {unknown['first']:,} documents that the rules say nothing of")
+    return lines
+
+
+def _shares(row: Mapping[str, int], total: Mapping[str, int]) -> tuple[str, str, str]:
+    of_documents, of_bytes = (row[name] / total[name] for name in ("first", "bytes_first"))
+    return f"{row['first']:,}", f"{of_documents:.1%}", f"{of_bytes:.1%}"
 
 
 def _aligned(table: Sequence[Sequence[str]]) -> list[str]:

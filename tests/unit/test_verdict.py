@@ -146,10 +146,10 @@ def test_the_summary_adds_up_and_is_told():
     assert [found["min_stop_words"][name] for name in ("first", "failed", "alone", "bytes_first")] == [1, 2, 1, 20]
     assert (found["kept"]["first"], found["unknown"]["bytes_first"]) == (1, 80)
     lines = verdict.report_lines(summary)
-    assert lines[1].split() == ["max_hash_ratio", "0.1", "1", "33.3%", "1", "0"]
-    assert lines[3].split() == ["kept", "1", "33.3%"]
+    assert lines[1].split() == ["max_hash_ratio", "0.1", "1", "33.3%", "14.3%", "1", "0"]
+    assert lines[3].split() == ["kept", "1", "33.3%", "57.1%"]
     assert lines[-1] == "no verdict on 1 documents that the rules say nothing of"
-    assert verdict.report_lines(verdict.united([], list(rules), rules))[1].split() == ["kept", "0", "0.0%"]
+    assert verdict.report_lines(verdict.united([], list(rules), rules))[1].split() == ["kept", "0", "0.0%", "0.0%"]
 
 
 def test_many_rules_at_once_keep_their_names():
