@@ -14,6 +14,7 @@ ALL = (
     "dedup",
     "dedup-lines",
     "dedup-substrings",
+    "decontaminate",
     "embed",
     "cluster",
     "language",

@@ -26,6 +26,7 @@ CASES = {
     "dedup": Case({"threshold": 0.6, "ngram": 3}),
     "dedup-substrings": Case({"length": 12, "scope_bytes": 60_000}, {"to": MADE, "shard_bytes": "30k"}),
     "dedup-lines": Case({"min_bytes": 8}, {"to": MADE, "shard_bytes": "30k"}, before=("dsir",)),
+    "decontaminate": Case({"benchmark": [GOOD]}),
     "embed": Case({"dimensions": 16, "sample": 150}),
     "cluster": Case({"clusters": 5}, before=("embed",)),
     "language": Case(),
