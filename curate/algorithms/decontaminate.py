@@ -14,7 +14,7 @@ in digits on both sides, no more of them may differ than are the same.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,7 +22,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate import formats
 from curate.errors import DataError, UsageError
 from curate.kernels import arrow, contamination, words
 from curate.kernels.contamination import COLUMNS, NUMBER, SHORTEST
@@ -88,9 +87,8 @@ if it is long enough. With item -1, `equal` is the number of documents in a shar
 
 @dataclass(frozen=True)
 class Rules:
-    """What counts as a leak: see `Settings` of the stage."""
+    """What counts as a leak: the options of these names."""
 
-    benchmarks: tuple[str, ...]
     ngram: int
     span: int
     share: float
@@ -101,13 +99,14 @@ class Rules:
 class Items:
     """The items of all benchmarks, m of them with g tokens together, and what is looked up.
 
-    names: of the benchmarks. benchmark: int64, shape (m,), the number of each item's. number: its place in there.
-    texts: large_string. index: of `kernels.contamination`.
-    grams, lengths: int64, shape (g,), see `contamination.count_documents`. frequent: bool, by number of
-    n-gram, those of more than MOST_ITEMS items. bits: float64, shape (g + 1,), what the words before each token tell.
-    needed: int64, shape (m,), tokens of a span that make it a leak; 0 for an item that is not looked for.
+    rules: they were made by. names: of the benchmarks. benchmark: int64, shape (m,), the number of each item's.
+    number: its place in there. texts: large_string. index: of `kernels.contamination`. grams, lengths: int64,
+    shape (g,), see `contamination.count_documents`. frequent: bool, by number of n-gram, those of more than
+    MOST_ITEMS items. bits: float64, shape (g + 1,), what the words before each token tell. needed: int64, shape (m,),
+    tokens of a span that make it a leak; 0 for an item that is not looked for.
     """
 
+    rules: Rules
     names: tuple[str, ...]
     benchmark: np.ndarray
     number: np.ndarray
@@ -148,23 +147,19 @@ def spelling() -> contamination.Spelling:
     return contamination.Spelling(words.tables(), letters, starts, begins, _hashed("and point"))
 
 
-@lru_cache(maxsize=1)
-def items(rules: Rules) -> Items:
-    """Read the benchmarks. Raises UsageError for two of one name, and DataError for one that cannot be read.
+def items(benchmarks: Sequence[tuple[str, Iterable[pa.Array]]], rules: Rules) -> Items:
+    """The items of benchmarks, each with its name and its texts. Raises DataError when there is none at all.
 
     About 150 bytes a token, and their texts, while it is made; 80 bytes a token stay.
     """
-    names = tuple(map(_name, rules.benchmarks))
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise UsageError(
-            f"--benchmark: two are called '{twice[0]}', so that items could not be told apart; rename one file"
-        )
-    found = [pa.chunked_array(formats.texts(path), pa.large_string()) for path in rules.benchmarks]
+    found = [pa.chunked_array(texts, pa.large_string()) for _, texts in benchmarks]
     texts = arrow.combined(pa.chunked_array([c for array in found for c in array.chunks], pa.large_string()))
+    names = tuple(name for name, _ in benchmarks)
     sizes = [len(array) for array in found]
     if not len(texts):
-        raise DataError(f"decontaminate: --benchmark {' '.join(rules.benchmarks)}: no item there; give other files")
+        raise DataError(f"decontaminate: --benchmark {' '.join(names)}: no item there; give other files")
     return Items(
+        rules=rules,
         names=names,
         benchmark=np.repeat(np.arange(len(names)), sizes),
         number=np.concatenate([np.arange(size) for size in sizes]),
@@ -173,9 +168,19 @@ def items(rules: Rules) -> Items:
     )
 
 
+def names(paths: Sequence[str]) -> list[str]:
+    """What benchmarks are called: their files' names, with the fields. Raises UsageError for two of one name."""
+    found = [_name(path) for path in paths]
+    if twice := [name for name in found if found.count(name) > 1]:
+        raise UsageError(
+            f"--benchmark: two are called '{twice[0]}', so that items could not be told apart; rename one file"
+        )
+    return found
+
+
 def _name(path: str) -> str:
     file, mark, fields = (path, "", "") if os.path.exists(path) else path.rpartition("#")
-    return os.path.basename((file or path).rstrip("/")) + mark + fields
+    return os.path.basename((file or path).rstrip("/")) + (mark + fields if file else "")
 
 
 def _tokens(texts: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -257,12 +262,11 @@ def _needed(sizes: np.ndarray, rules: Rules) -> np.ndarray:
     return np.where(sizes < SHORTEST, 0, np.minimum(needed, sizes))
 
 
-def survey(table: pa.Table, rules: Rules) -> Iterator[pa.Table]:
+def survey(table: pa.Table, known: Items) -> Iterator[pa.Table]:
     """`MATCHES` of a shard; a document's rows are together.
 
     Memory beside the text: 96 MiB at most for a text's tokens, 56 bytes an item, and at least 3.5 MB.
     """
-    known = items(rules)
     yield _empty(1).set_column(3, "equal", pa.array([table.num_rows]))
     values = arrow.strings(table["text"])
     count = contamination.room(values.offsets)
@@ -320,19 +324,18 @@ class Judged:
     leak: np.ndarray
 
 
-def settle(tables: Iterable[pa.Table], rules: Rules) -> tuple[pa.Table, Iterator[pa.Table], Iterator[pa.Table]]:
+def settle(tables: Iterable[pa.Table], known: Items) -> tuple[pa.Table, Iterator[pa.Table], Iterator[pa.Table]]:
     """The benchmarks' and items' rows of SUMMARY, the documents' rows (see `documents`), and the matches' of SUMMARY.
 
     Goes through the tables four times. Memory: 60 bytes a token of the benchmarks beside their own.
     """
-    known = items(rules)
-    common = known.frequent | _common(tables, known, rules)
+    common = known.frequent | _common(tables, known)
 
     def judged() -> Iterator[Judged]:
         return (_judged(table, known, common) for table in _whole(tables))
 
     return (
-        _counted(judged, known, rules),
+        _counted(judged, known),
         (_documents(part, known) for part in judged()),
         (_listed(part, known) for part in judged()),
     )
@@ -348,8 +351,7 @@ def _whole(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         waiting = table.slice(first)
         if first:
             yield table.slice(0, first)
-    if waiting.num_rows:
-        yield waiting
+    yield waiting
 
 
 def _documents_of(table: pa.Table) -> np.ndarray:
@@ -360,7 +362,7 @@ def _documents_of(table: pa.Table) -> np.ndarray:
     return np.cumsum(new)
 
 
-def _common(tables: Iterable[pa.Table], known: Items, rules: Rules) -> np.ndarray:
+def _common(tables: Iterable[pa.Table], known: Items) -> np.ndarray:
     """Which n-grams stand in many documents without much of the item around them."""
     total = 0
     for table in tables:
@@ -370,12 +372,12 @@ def _common(tables: Iterable[pa.Table], known: Items, rules: Rules) -> np.ndarra
     counts = np.zeros(len(seen), dtype=np.int64)
     before = 0
     for table in _whole(tables):
-        at = before + _documents_of(table)
-        before = int(at[-1]) + 1
-        chosen = arrow.numbers(table["equal"]) < 2 * rules.span
+        at = _documents_of(table)
+        chosen = arrow.numbers(table["equal"]) < 2 * known.rules.span
         starts, ends = (arrow.numbers(table[name])[chosen] for name in ("start", "end"))
-        contamination.count_documents(at[chosen], starts, ends, known.grams, known.lengths, seen, counts)
-    return counts > max(LEAST_DOCUMENTS, rules.common * total)
+        contamination.count_documents(before + at[chosen], starts, ends, known.grams, known.lengths, seen, counts)
+        before += len(at)
+    return counts > max(LEAST_DOCUMENTS, known.rules.common * total)
 
 
 def _judged(table: pa.Table, known: Items, common: np.ndarray) -> Judged:
@@ -417,7 +419,7 @@ def columns(mine: pa.Table, table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table([pc.is_null(by), span, by], schema=schema)
 
 
-def _counted(judged: Callable[[], Iterator[Judged]], known: Items, rules: Rules) -> pa.Table:
+def _counted(judged: Callable[[], Iterator[Judged]], known: Items) -> pa.Table:
     count, benchmarks = len(known.benchmark), len(known.names)
     longest, leaks = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
     documents = np.zeros(benchmarks, dtype=np.int64)
@@ -439,7 +441,7 @@ def _counted(judged: Callable[[], Iterator[Judged]], known: Items, rules: Rules)
             "items": of(np.ones(count, dtype=np.bool_)),
             "unsearchable": of(_unsearchable(known)),
             "matched": of(longest > 0),
-            "long": of(longest >= rules.span),
+            "long": of(longest >= known.rules.span),
             "contaminated": of(leaks > 0),
             "documents": documents,
         }
@@ -497,15 +499,15 @@ def _listed(judged: Judged, known: Items) -> pa.Table:
     return pa.concat_tables([SUMMARY.empty_table(), rows], promote_options="permissive").cast(SUMMARY)
 
 
-def report(model: pa.Table, rules: Rules) -> list[str]:
+def report(model: pa.Table, ngram: int, span: int) -> list[str]:
     """What of each benchmark was found, and the items that the most documents go for."""
     lines = []
     for row in model.filter(pc.equal(model["kind"], "benchmark")).to_pylist():
         share = row["contaminated"] / max(1, row["items"])
         lines.append(
             f"{row['benchmark']}: {row['contaminated']:,} of {row['items']:,} items ({share:.1%}) are in "
-            f"{row['documents']:,} documents; {row['matched']:,} share a run of {rules.ngram} tokens or more with one, "
-            f"{row['long']:,} one of {rules.span}"
+            f"{row['documents']:,} documents; {row['matched']:,} share a run of {ngram} tokens or more with one, "
+            f"{row['long']:,} one of {span}"
         )
         if row["unsearchable"]:
             lines.append(f"  {row['unsearchable']:,} are too short, or of too common words, to be looked for")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -12,7 +13,7 @@ from curate.stage import Census, InputFile, Load, Settled, Share, Stage, StageCo
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from curate.algorithms.decontaminate import Rules
+    from curate.algorithms.decontaminate import Items, Rules
 
 
 class DecontaminateConfig(StageConfig):
@@ -56,7 +57,20 @@ class DecontaminateConfig(StageConfig):
 def rules(config: DecontaminateConfig) -> Rules:
     from curate.algorithms.decontaminate import Rules
 
-    return Rules(tuple(config.benchmark), config.ngram, config.span, config.share, config.common)
+    return Rules(config.ngram, config.span, config.share, config.common)
+
+
+def items(config: DecontaminateConfig) -> Items:
+    """The benchmarks, read once a process. Raises UsageError and DataError as `decontaminate.items` and its names."""
+    return _read(tuple(config.benchmark), rules(config))
+
+
+@lru_cache(maxsize=1)
+def _read(paths: tuple[str, ...], chosen: Rules) -> Items:
+    from curate import formats
+    from curate.algorithms import decontaminate
+
+    return decontaminate.items(list(zip(decontaminate.names(paths), map(formats.texts, paths), strict=True)), chosen)
 
 
 def needs(config: DecontaminateConfig) -> tuple[str, ...]:
@@ -80,14 +94,14 @@ def adds(config: DecontaminateConfig) -> pa.Schema:
 def survey(table: pa.Table, mine: None, config: DecontaminateConfig) -> Iterator[pa.Table]:
     from curate.algorithms import decontaminate
 
-    return decontaminate.survey(table, rules(config))
+    return decontaminate.survey(table, items(config))
 
 
 def settle(tables: Iterable[pa.Table], config: DecontaminateConfig) -> Settled:
     """Judge every run by how common it is. Memory is the benchmarks'."""
     from curate.algorithms import decontaminate
 
-    model, rows, matches = decontaminate.settle(tables, rules(config))
+    model, rows, matches = decontaminate.settle(tables, items(config))
     return Settled(model, rows, details=matches)
 
 
@@ -100,7 +114,7 @@ def apply(table: pa.Table, mine: pa.Table, prepared: Any, config: DecontaminateC
 def report(model: pa.Table, summary: None, config: DecontaminateConfig) -> list[str]:
     from curate.algorithms import decontaminate
 
-    return decontaminate.report(model, rules(config))
+    return decontaminate.report(model, config.ngram, config.span)
 
 
 def memory(load: Load, config: DecontaminateConfig) -> int:

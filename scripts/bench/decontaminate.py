@@ -28,9 +28,8 @@ import floor
 import material
 import pyarrow as pa
 
-from curate import formats
 from curate.algorithms import decontaminate
-from curate.stages.decontaminate import DecontaminateConfig, rules
+from curate.stages.decontaminate import DecontaminateConfig, items
 
 BARS = {"whole": 0.99, "half": 0.95}
 BAR_FLOOR = 16.0
@@ -105,7 +104,7 @@ def planted(document: str, item: str, chance: random.Random) -> str:
 
 def found(texts: Sequence[str], config: DecontaminateConfig) -> dict[int, str]:
     """The documents that go, and their items."""
-    chosen = rules(config)
+    known = items(config)
     count = len(texts)
     table = pa.table(
         {
@@ -116,9 +115,9 @@ def found(texts: Sequence[str], config: DecontaminateConfig) -> dict[int, str]:
             "text": pa.array(texts, pa.large_string()),
         }
     )
-    surveyed = list(decontaminate.survey(table, chosen))
-    _, documents, _ = decontaminate.settle(surveyed, chosen)
-    rows = pa.concat_tables(list(documents)).to_pylist() if len(surveyed) > 1 else []
+    surveyed = list(decontaminate.survey(table, known))
+    _, documents, _ = decontaminate.settle(surveyed, known)
+    rows = pa.concat_tables(list(documents)).to_pylist()
     return {row["row"]: row["by"] for row in rows if row["by"] is not None}
 
 
@@ -127,15 +126,15 @@ def recalls(
 ) -> list[tuple[str, str, float]]:
     """The share found of what was planted, for each part and change."""
     chance = random.Random(given.seed)
-    items = [text for path in config.benchmark for texts in formats.texts(path) for text in texts.to_pylist()]
-    chosen = chance.sample(range(len(items)), min(given.items, len(items)))
+    texts_of = items(config).texts.to_pylist()
+    chosen = chance.sample(range(len(texts_of)), min(given.items, len(texts_of)))
     rows = []
     for part, cut in PARTS.items():
         for name, change in CHANGES.items():
             texts = list(documents)
             at = chance.sample(range(len(texts)), len(chosen))
             for item, place in zip(chosen, at, strict=True):
-                texts[place] = planted(texts[place], change(cut(items[item], chance)), chance)
+                texts[place] = planted(texts[place], change(cut(texts_of[item], chance)), chance)
             flagged = found(texts, config)
             missed = [item for item, place in zip(chosen, at, strict=True) if place not in flagged]
             rows.append((part, name, 1 - len(missed) / len(chosen)))
@@ -184,7 +183,7 @@ def main() -> None:
     texts = [text for path in given.data for text in material.texts(path)]
     random.Random(given.seed).shuffle(texts)
     documents = texts[: given.documents]
-    config = DecontaminateConfig(benchmark=given.benchmark)
+    config = DecontaminateConfig.model_validate({"benchmark": given.benchmark})
     flagged = found(documents, config)
     share = len(flagged) / len(documents)
     print(f"clean documents flagged: {len(flagged):,} of {len(documents):,} ({share:.3%}; bar {BAR_FLAGGED:.1%})")
