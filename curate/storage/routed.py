@@ -22,13 +22,18 @@ from curate.storage.shard import value_bytes
 FLUSH_BYTES = 64 << 20
 
 _PLACE = ("key", "start", "size", "rows", "bytes")
-_WRITING = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1), use_threads=False)
+_COMPRESSED = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1), use_threads=False)
+_PLAIN = pa.ipc.IpcWriteOptions(use_threads=False)
+_SAMPLE_BYTES = 1 << 18
+_WORTH = 0.8
+_LARGE = 1 << 20
 
 
 class RoutedWriter:
     """Collects tables and writes them in pieces of about 64 MiB, each sorted by key.
 
-    Rows of one key keep the order in which they were added. 40 bytes are held for each piece of a key.
+    Rows of one key keep the order in which they were added. 40 bytes are held for each piece of a key. What does not
+    get smaller by a fifth, such as hashes, is not compressed, and read in place.
     """
 
     def __init__(self, file: pa.NativeFile, flush_bytes: int = FLUSH_BYTES) -> None:
@@ -38,6 +43,7 @@ class RoutedWriter:
         self._size = 0
         self._places = array("q")
         self._schema: pa.Schema | None = None
+        self._options = _COMPRESSED
 
     def add(self, keys: np.ndarray, table: pa.Table) -> None:
         """Add rows; keys: integers, shape (rows,)."""
@@ -62,11 +68,15 @@ class RoutedWriter:
     def _flush(self) -> None:
         if not self._waiting:
             return
-        table = pa.concat_tables([table for _, table in self._waiting]).combine_chunks().replace_schema_metadata(None)
+        table = pa.concat_tables([table for _, table in self._waiting]).replace_schema_metadata(None)
         keys = np.concatenate([keys for keys, _ in self._waiting])
+        one_key = not len(keys) or keys.min() == keys.max()
+        if not one_key or self._size < _LARGE * len(self._waiting):
+            table = table.combine_chunks()
         self._waiting, self._size = [], 0
-        self._schema = self._schema or table.schema
-        if len(keys) and keys.min() != keys.max():
+        if self._schema is None:
+            self._schema, self._options = table.schema, _options(table)
+        if not one_key:
             small = keys.astype(np.uint16) if keys.min() >= 0 and keys.max() < 1 << 16 else keys
             order = np.argsort(small, kind="stable")  # of 16 bits a radix sort: a tenth of the time
             table, keys = table.take(pa.array(order)), keys[order]
@@ -76,9 +86,22 @@ class RoutedWriter:
 
     def _write(self, key: int, table: pa.Table) -> None:
         start = self._file.tell()
-        with pa.ipc.new_stream(self._file, self._schema, options=_WRITING) as writer:
+        with pa.ipc.new_stream(self._file, self._schema, options=self._options) as writer:
             writer.write_table(table)
         self._places.extend((key, start, self._file.tell() - start, table.num_rows, table.nbytes))
+
+
+def _options(table: pa.Table) -> pa.ipc.IpcWriteOptions:
+    sample = table.slice(0, table.num_rows * _SAMPLE_BYTES // max(1, value_bytes(table)))
+    plain, compressed = (_written_bytes(sample, options) for options in (_PLAIN, _COMPRESSED))
+    return _COMPRESSED if compressed < _WORTH * plain else _PLAIN
+
+
+def _written_bytes(table: pa.Table, options: pa.ipc.IpcWriteOptions) -> int:
+    sink = pa.MockOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
+        writer.write_table(table)
+    return sink.size()
 
 
 def write(
@@ -99,7 +122,7 @@ def write(
 def read(path: Path, key: int | None = None, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """The tables of one key, or of all, in the order written; at least one, perhaps empty."""
     names = None if columns is None else list(columns)
-    with open(path, "rb") as file:
+    with pa.memory_map(str(path)) as file:
         places = _places(file)
         schema = pa.ipc.read_schema(pa.py_buffer(places.schema.metadata[b"schema"]))
         chosen = None if names is None else [schema.get_field_index(name) for name in names]
@@ -108,8 +131,10 @@ def read(path: Path, key: int | None = None, columns: Sequence[str] | None = Non
         found = range(len(starts)) if key is None else np.flatnonzero(places["key"].to_numpy() == key)
         for i in found:
             file.seek(starts[i])
-            table = pa.ipc.open_stream(file.read(sizes[i]), options=reading).read_all()
-            yield table if names is None else table.select(names)
+            stream = pa.ipc.open_stream(file.read_buffer(sizes[i]), options=reading)
+            for batch in list(stream) or [pa.RecordBatch.from_pylist([], stream.schema)]:
+                table = pa.Table.from_batches([batch])
+                yield table if names is None else table.select(names)
         if not len(found):
             empty = schema.empty_table()
             yield empty if names is None else empty.select(names)
@@ -132,7 +157,7 @@ def sizes(path: Path) -> dict[int, tuple[int, int, int]]:
     return found
 
 
-def _places(file: BinaryIO) -> pa.Table:
+def _places(file: BinaryIO | pa.NativeFile) -> pa.Table:
     """Where the pieces lie, a row each in the order written; what else there is to know is in the schema's metadata."""
     file.seek(-8, 2)
     start = int.from_bytes(file.read(8), "little")
