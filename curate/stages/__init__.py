@@ -15,6 +15,8 @@ ALL = (
     "dedup-lines",
     "dedup-substrings",
     "decontaminate",
+    "pii",
+    "clean",
     "embed",
     "cluster",
     "language",

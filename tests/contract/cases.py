@@ -27,6 +27,8 @@ CASES = {
     "dedup-substrings": Case({"length": 12, "scope_bytes": 60_000}, {"to": MADE, "shard_bytes": "30k"}),
     "dedup-lines": Case({"min_bytes": 8}, {"to": MADE, "shard_bytes": "30k"}, before=("dsir",)),
     "decontaminate": Case({"benchmark": [GOOD]}),
+    "pii": Case(),
+    "clean": Case({"mask": ["pii"]}, {"to": MADE, "shard_bytes": "30k"}, before=("dsir",)),
     "embed": Case({"dimensions": 16, "sample": 150}),
     "cluster": Case({"clusters": 5}, before=("embed",)),
     "language": Case(),
