@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from curate.runtime.checks import check_circle, check_existing, check_names, che
 from curate.runtime.fingerprint import absolute_options, digest, resolved_options, without_alarms
 from curate.runtime.inputs import Input, carried_layers, read_inputs, read_old, wanted_columns
 from curate.runtime.old import old_corpora
-from curate.stage import InputShard, PathMarker, Stage, StageConfig, marked
+from curate.stage import InputShard, PathMarker, SourceFile, Stage, StageConfig, marked
 from curate.storage import sources
 from curate.storage.corpus import DOCUMENTS, Corpus, Generation
 from curate.storage.manifest import Manifest
@@ -136,24 +136,11 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
     total = sum(file.size * (4 if _compressed(file.path) else 1) for file in files) or sum(s["bytes"] for s in shards)
     shard_bytes = request.shard_bytes or automatic_shard_bytes(total)
     contents |= old_contents
-    options = resolved_options(config)
-    settings = {
-        "options": options,
-        "where": request.where,
-        "carry": sorted(carried),
-        "shard_bytes": shard_bytes if stage.makes == "corpus" else None,
-        "names": [name for name, _ in request.corpora] if stage.takes == "corpora" else None,
-    }
+    settings = _settings(stage, config, request, carried, shard_bytes)
     listed = [[file.relative, file.size, file.stamp] for file in files]
     kind = {"format": FORMAT, "stage": stage.name, "revision": stage.revision, "layer": layer, "settings": settings}
     mark = digest([kind, contents, listed])
-    slices: list[dict[str, Any]] = []
-    if stage.slices:
-        given = files if stage.takes == "sources" else [_input_shard(shard) for shard in shards]
-        slices = [{**item, "index": i} for i, item in enumerate(stage.slices(given, config, shard_bytes))]
-    parts = _parts([*shards, *old], total)
-    if stage.parts:
-        parts = stage.parts([_input_shard({**shard, "index": i}) for i, shard in enumerate([*shards, *old])], config)
+    slices = _slices(stage, config, files, shards, shard_bytes)
     plan = Plan(
         stage=stage.name,
         makes=stage.makes,
@@ -162,10 +149,10 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
         fingerprint=mark,
         generation=mark[:12],
         previous=None,
-        options=absolute_options(as_given, options),
+        options=absolute_options(as_given, settings["options"]),
         where=request.where,
         shard_bytes=shard_bytes,
-        parts=parts,
+        parts=_parts(stage, config, [*shards, *old], total),
         inputs=inputs,
         shards=shards,
         causes=_causes(
@@ -187,6 +174,28 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
     if existing and existing.generation != plan.generation:
         plan = replace(plan, previous=existing.generation)
     return plan
+
+
+def _settings(
+    stage: Stage, config: StageConfig, request: Request, carried: Mapping[str, Any], shard_bytes: int
+) -> dict[str, Any]:
+    """What of a request decides about bytes, beside the inputs."""
+    return {
+        "options": resolved_options(config),
+        "where": request.where,
+        "carry": sorted(carried),
+        "shard_bytes": shard_bytes if stage.makes == "corpus" else None,
+        "names": [name for name, _ in request.corpora] if stage.takes == "corpora" else None,
+    }
+
+
+def _slices(
+    stage: Stage, config: StageConfig, files: list[SourceFile], shards: list[dict], shard_bytes: int
+) -> list[dict[str, Any]]:
+    if stage.slices is None:
+        return []
+    given = files if stage.takes == "sources" else [_input_shard(shard) for shard in shards]
+    return [{**item, "index": i} for i, item in enumerate(stage.slices(given, config, shard_bytes))]
 
 
 def automatic_shard_bytes(total: int) -> int:
@@ -248,7 +257,9 @@ def _input_shard(shard: dict[str, Any]) -> InputShard:
     return InputShard(shard["index"], shard["corpus"], shard["name"], shard["rows"], shard["bytes"])
 
 
-def _parts(shards: list[dict[str, Any]], listed: int) -> int:
+def _parts(stage: Stage, config: StageConfig, shards: list[dict[str, Any]], listed: int) -> int:
+    if stage.parts:
+        return stage.parts([_input_shard({**shard, "index": i}) for i, shard in enumerate(shards)], config)
     rows = sum(shard["rows"] for shard in shards) or listed // 2000
     return min(max(rows // PART_ROWS, 1), MOST_PARTS)
 
