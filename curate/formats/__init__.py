@@ -7,6 +7,8 @@ compressed is told by its first bytes. Where a record is, and so the id made for
     json                             the number of the member, from 0 (in a file of lines the byte, as above)
     csv, tsv, parquet, arrow         the number of the row, from 0, the header not counted
     text, markdown                   the byte at which the paragraph or line begins; 0 for a file that is one document
+    html                             0: a file is one page
+    warc                             the byte at which the record, or its member of a packed file, begins
 
 Behind damage, positions count on from what could be read.
 """
@@ -43,6 +45,8 @@ FORMATS: dict[str, Format] = {
         Format("parquet", (".parquet", ".pq"), "curate.formats.parquet:read", _always),
         Format("arrow", (".arrow", ".feather", ".ipc", ".arrows"), "curate.formats.arrow:read"),
         Format("text", (".txt", ".text"), "curate.formats.text:read", _by_lines, many=False),
+        Format("html", (".html", ".htm", ".xhtml"), "curate.formats.html:read", many=False),
+        Format("warc", (".warc", ".wet"), "curate.formats.warc:read", _always),
         Format("markdown", (".md", ".markdown"), "curate.formats.text:read", _by_lines, many=False),
     )
 }

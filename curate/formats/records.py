@@ -40,11 +40,12 @@ class Settings:
     """How to read.
 
     most_bytes: a longer record is rejected. split: what of a plain text is a document, all of it ("none"), "paragraphs"
-    or "lines".
+    or "lines". extract: the engine that finds the main text of HTML pages, of `extraction_child.ENGINES`, or "none".
     """
 
     most_bytes: int = MOST_DOCUMENT_BYTES
     split: str = "none"
+    extract: str = "trafilatura"
 
 
 @dataclass(frozen=True)

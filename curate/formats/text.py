@@ -49,25 +49,30 @@ def _piece(positions: np.ndarray, text: pa.Array, rejects: list[Reject], fields:
 
 
 def _whole(source: Source, fields: Fields, settings: Settings) -> Piece:
+    found = whole(source, settings.most_bytes)
+    if isinstance(found, list):
+        return rejected(found, fields)
+    data = np.frombuffer(found.removeprefix(b"\xef\xbb\xbf"), dtype=np.uint8)
+    bounds = np.array([0, len(data)], dtype=np.int64)
+    zero = np.zeros(1, dtype=np.int64)
+    if not json_columns.valid_records(Frames(data, zero, bounds[1:], zero, "byte"))[0]:
+        return rejected([Reject(0, "byte", "invalid UTF-8", "")], fields)
+    return _piece(zero, arrow.string_array(bounds, data), [], fields)
+
+
+def whole(source: Source, most_bytes: int) -> bytes | list[Reject]:
+    """All bytes of a file that is one document, unpacked, or why there is none."""
     blocks: list[bytes] = []
     rejects: list[Reject] = []
     size = 0
     for block in opened(source).blocks:
         if isinstance(block, Damage):
             rejects += [Reject(0, "byte", CUT_SHORT, "the stream is damaged")] if size else []
-            rejects.append(Reject(block.position, "byte", block.reason, block.detail))
-            return rejected(rejects, fields)
+            return [*rejects, Reject(block.position, "byte", block.reason, block.detail)]
         size += len(block)
-        if size <= settings.most_bytes:
+        if size <= most_bytes:
             blocks.append(block)
-    if size > settings.most_bytes:
-        detail = f"{size} bytes, more than --max-document-bytes {settings.most_bytes}"
-        return rejected([Reject(0, "byte", "document too long", detail)], fields)
-    if not size:
-        return rejected([Reject(0, "byte", "empty file", "")], fields)
-    data = np.frombuffer(b"".join(blocks).removeprefix(b"\xef\xbb\xbf"), dtype=np.uint8)
-    bounds = np.array([0, len(data)], dtype=np.int64)
-    zero = np.zeros(1, dtype=np.int64)
-    if not json_columns.valid_records(Frames(data, zero, bounds[1:], zero, "byte"))[0]:
-        return rejected([Reject(0, "byte", "invalid UTF-8", "")], fields)
-    return _piece(zero, arrow.string_array(bounds, data), [], fields)
+    if size > most_bytes:
+        detail = f"{size} bytes, more than --max-document-bytes {most_bytes}"
+        return [Reject(0, "byte", "document too long", detail)]
+    return b"".join(blocks) if size else [Reject(0, "byte", "empty file", "")]
