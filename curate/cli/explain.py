@@ -69,6 +69,28 @@ def show_pairs(corpus: str, count: int, where: str | None, as_json: bool) -> Non
     )
 
 
+def show_matches(corpus: str, count: int, where: str | None, as_json: bool) -> None:
+    """Print the first leaks of every decontamination that an expression selects, the texts of both sides."""
+    from curate.runtime.status import matches
+    from curate.storage.corpus import Corpus
+
+    found = matches(Corpus(corpus), count, where)
+    if as_json:
+        emit_json(found)
+        return
+    for row in found:
+        print(
+            f"{row['layer']}: {row['id']} ({row['source']}) has "
+            f"{row['span']} of {row['tokens']} tokens of {row['item']}"
+        )
+        for name, text in (("document", row["text"]), ("item", row["item_text"])):
+            print(f"  {name}:")
+            for line in _quoted(text, len(text)):
+                print(line)
+    if not found:
+        print("no match is chosen" if where else "no document holds an item of a benchmark")
+
+
 def _similarity(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curate.cli.explain import explain, show_pairs
+from curate.cli.explain import explain, show_matches, show_pairs
 from curate.cli.printing import duration, emit_json, number, removed_text, size, table
 from curate.errors import DataError, UsageError
 
@@ -80,19 +80,24 @@ def show(
     rejects: Annotated[bool, typer.Option("--rejects", help="What could not be used instead, and why.")] = False,
     spans: Annotated[bool, typer.Option("--spans", help="What was taken out of the texts instead.")] = False,
     pairs: Annotated[bool, typer.Option("--pairs", help="What was removed and what it duplicates instead.")] = False,
+    matches: Annotated[bool, typer.Option("--matches", help="Items of benchmarks found in documents instead.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Documents with everything that is known of them."""
     import pyarrow as pa
 
-    others = {"--rejects": rejects, "--spans": spans, "--pairs": pairs}
+    others = {"--rejects": rejects, "--spans": spans, "--pairs": pairs, "--matches": matches}
     if chosen := [name for name, given in others.items() if given]:
         chosen += ["--columns"] * (columns is not None) + ["--seed"] * (seed is not None)
         if len(chosen) > 1:
             raise UsageError(f"show: {chosen[0]} and {chosen[1]} do not go together; give one of them")
-        {"--rejects": _show_rejects, "--spans": _show_spans, "--pairs": show_pairs}[chosen[0]](
-            corpus, count, where, json
-        )
+        shown = {
+            "--rejects": _show_rejects,
+            "--spans": _show_spans,
+            "--pairs": show_pairs,
+            "--matches": show_matches,
+        }
+        shown[chosen[0]](corpus, count, where, json)
         return
 
     from curate.runtime.opened import Opened

@@ -28,6 +28,8 @@ _OVERLAP = 64 << 10
 _SKIP = 3
 _AGAIN = 3
 _JOINED = 64
+_UNDERSCORE = 95
+_0 = np.uint64(0)
 _ONE = np.uint64(1)
 _63 = np.uint64(63)
 _6 = np.uint64(6)
@@ -148,27 +150,36 @@ def _apostrophe(data, at, end):
 
 
 @njit(nogil=True, cache=True)
-def _rehash(data, start, end, tables, hashes, spans, value):
-    """The hash of the one word at data[start:end], or `value` where it is none or several."""
-    return hashes[0] if hash_words(data, start, end, tables, hashes, spans) == 1 else value
+def _token(data, first, last, value, spelling, scratch):
+    """The token of the word data[first:last] whose hash is `value`: NUMBER or without underscores, 0 for none."""
+    _, hashes, none = scratch
+    if data[first] == _UNDERSCORE or data[last - 1] == _UNDERSCORE:
+        while first < last and data[first] == _UNDERSCORE:
+            first += 1
+        while last > first and data[last - 1] == _UNDERSCORE:
+            last -= 1
+        if first == last:
+            return _0
+        if hash_words(data, first, last, spelling.tables, hashes, none) == 1:
+            value = hashes[0]
+    return NUMBER if _is_number(data, first, last, spelling) else value
 
 
 @njit(nogil=True, cache=True)
 def _joined(data, spans, i, count, spelling, scratch):
-    """Words from i on between which stand apostrophes: how many, and the hash of them as one, 0 for a word alone."""
+    """Words from i on between which stand apostrophes: how many, and the token of them as one if there are several."""
     joined, hashes, none = scratch
-    last = i
-    size = 0
+    size = words = 0
     for k in range(i, count):
         length = spans[k, 1] - spans[k, 0]
         if size + length > _JOINED or (k > i and not _apostrophe(data, spans[k - 1, 1], spans[k, 0])):
             break
         joined[size : size + length] = data[spans[k, 0] : spans[k, 1]]
         size += length
-        last = k
-    if last == i or hash_words(joined, 0, size, spelling.tables, hashes, none) != 1:
-        return 1, np.uint64(0)
-    return last - i + 1, hashes[0]
+        words += 1
+    if words < 2 or hash_words(joined, 0, size, spelling.tables, hashes, none) != 1:
+        return 1, _0
+    return words, _token(joined, 0, size, hashes[0], spelling, scratch)
 
 
 @njit(nogil=True, cache=True)
@@ -179,37 +190,28 @@ def read_tokens(data, start, end, spelling, hashes, spans):
     """
     count = hash_words(data, start, end, spelling.tables, hashes, spans)
     scratch = (np.empty(_JOINED, dtype=np.uint8), np.empty(_JOINED, dtype=np.uint64), np.empty((0, 2), dtype=np.int64))
-    kept = 0
-    i = 0
+    kept = i = 0
     while i < count:
-        first, last, value = spans[i, 0], spans[i, 1], hashes[i]
+        first, last = spans[i, 0], spans[i, 1]
         words = 1
+        value = _0
         if i + 1 < count and _apostrophe(data, last, spans[i + 1, 0]):
-            words, joined = _joined(data, spans, i, count, spelling, scratch)
-            if words > 1:
-                value = joined
-                last = spans[i + words - 1, 1]
+            words, value = _joined(data, spans, i, count, spelling, scratch)
+            last = spans[i + words - 1, 1]
+        if words == 1:
+            value = _token(data, first, last, hashes[i], spelling, scratch)
         i += words
-        if data[first] == 95 or data[last - 1] == 95:
-            while first < last and data[first] == 95:
-                first += 1
-            while last > first and data[last - 1] == 95:
-                last -= 1
-            if first == last:
-                continue
-            if words == 1:
-                value = _rehash(data, first, last, spelling.tables, scratch[1], scratch[2], value)
-        if words == 1 and _is_number(data, first, last, spelling):
-            value = NUMBER
+        if value == NUMBER:
             if kept > 1 and hashes[kept - 2] == NUMBER and _contains(spelling.joining, hashes[kept - 1]):
                 kept -= 1
             if kept > 0 and hashes[kept - 1] == NUMBER:
                 spans[kept - 1, 1] = last
                 continue
-        hashes[kept] = value
-        spans[kept, 0] = first
-        spans[kept, 1] = last
-        kept += 1
+        if value:
+            hashes[kept] = value
+            spans[kept, 0] = first
+            spans[kept, 1] = last
+            kept += 1
     return kept
 
 
@@ -231,7 +233,7 @@ def read_items(offsets, data, spelling, bounds, tokens, places):
 
 @njit(nogil=True, cache=True)
 def _hash(tokens, start, length):
-    total = np.uint64(0)
+    total = _0
     for i in range(start, start + length):
         total = total * _BASE + tokens[i]
     return total
@@ -459,7 +461,7 @@ def _search(document, index, latest, seen, out, found):
     """Look up every n-gram of a window; gives how many rows there are then."""
     hashes, ngram = document.hashes, index.ngram
     leading, short_leading = _leading(ngram), _leading(SHORTEST)
-    total = short = np.uint64(0)
+    total = short = _0
     for i in range(document.count):
         total = total * _BASE + hashes[i]
         if i >= ngram:

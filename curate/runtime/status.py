@@ -172,6 +172,33 @@ def _summaries(corpus: Corpus) -> Iterator[tuple[str, Path]]:
             yield layer.name, max(made, key=lambda path: path.stat().st_mtime)
 
 
+MATCH = ("kind", "item", "id", "source", "span", "tokens", "text", "item_text")
+
+
+def matches(corpus: Corpus, count: int, where: str | None = None) -> list[dict[str, Any]]:
+    """The first leaks that each decontamination found, `MATCH` but for the kind, with the layer's name.
+
+    Raises UsageError where no layer is a decontamination.
+    """
+    corpus.documents()
+    found = []
+    known = False
+    for layer in sorted(path for path in corpus.path.glob("[!.]*/") if path.name != DOCUMENTS):
+        manifest = corpus.manifest(layer.name)
+        path = corpus.generation(layer.name, manifest.generation).model if manifest else None
+        if path is None or not path.exists() or not set(MATCH) <= set(shards.read_schema(path).names):
+            continue
+        known = True
+        leaks = (table.filter(pc.equal(table["kind"], "match")).select(MATCH[1:]) for table in shards.groups(path))
+        found += _first(_of_layer(leaks, layer.name), count, where)
+    if not known:
+        path = shlex.quote(str(corpus.path))
+        raise UsageError(
+            f"{corpus.path}: no layer says what stands in a benchmark; `curate decontaminate {path}` makes one"
+        )
+    return found
+
+
 def _record(generation: Generation) -> tuple[float, int]:
     """Seconds of work over all tasks, and the largest worker's peak."""
     path = generation.record("tasks.jsonl")
