@@ -1,13 +1,15 @@
-"""`curate run`: the steps of a run file, one after another."""
+"""`curate run`: the steps of a run file, one after another; `curate recipe`: the run files that come with `curate`."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from curate.cli.printing import Reporter, emit_json
+import curate
+from curate.cli.printing import Reporter, emit_json, table
 from curate.cli.running import (
     Execution,
     Session,
@@ -30,9 +32,42 @@ if TYPE_CHECKING:
     from curate.runtime.runfile import RunFile, Step
 
 
+SHIPPED = Path(curate.__file__).parent / "configs"
+PANEL = "look"
+
+
 def add(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("run", rich_help_panel="look")(run)
+    """Add the commands."""
+    app.command("run", rich_help_panel=PANEL)(run)
+    recipes = typer.Typer(
+        help="List or show the run files that come with curate: published recipes, to copy and to change.",
+        no_args_is_help=True,
+    )
+    recipes.command("list")(list_recipes)
+    recipes.command("show")(show_recipe)
+    app.add_typer(recipes, name="recipe", rich_help_panel=PANEL)
+
+
+def shipped() -> dict[str, Path]:
+    """The run files that come with the package, by name."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+
+
+def list_recipes(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """The run files that come with curate, and what each is for."""
+    found = {name: path.read_text(encoding="utf-8").split("\n", 1)[0].lstrip("# ") for name, path in shipped().items()}
+    if json:
+        emit_json(found)
+        return
+    print(table(("recipe", "what it is"), [list(item) for item in found.items()]))
+
+
+def show_recipe(name: Annotated[str, typer.Argument(metavar="NAME", help="One that `recipe list` names.")]) -> None:
+    """Print a run file, such as to copy it: curate recipe show fineweb > fineweb.yaml."""
+    found = shipped()
+    if name not in found:
+        raise UsageError(f"no recipe '{name}'; there are: {', '.join(found)}")
+    print(found[name].read_text(encoding="utf-8"), end="")
 
 
 def run(

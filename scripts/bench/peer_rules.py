@@ -40,7 +40,10 @@ WARM = "The first text loads what the filters need. " * 20
 def decided(decide: Callable, document: Document) -> tuple[str | None, float]:
     """Why a filter drops a document, None if it keeps it, and the seconds that took."""
     begun = time.perf_counter()
-    found = decide(document)
+    try:
+        found = decide(document)
+    except ZeroDivisionError:  # a text without words
+        found = False, "fails"
     seconds = time.perf_counter() - begun
     kept, reason = found if isinstance(found, tuple) else (found, None)
     return None if kept else reason or "dropped", seconds

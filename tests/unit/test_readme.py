@@ -22,7 +22,8 @@ def test_the_table_of_stages_is_that_of_the_declarations():
 
 
 def test_every_command_named_is_one():
-    known = {command.name for command in build().registered_commands}
+    app = build()
+    known = {command.name for command in [*app.registered_commands, *app.registered_groups]}
     named = set(re.findall(r"(?:^\$ |`)curate ([a-z][a-z-]*)", README, flags=re.MULTILINE))
     assert len(named) > 8 and named <= known
 
