@@ -9,6 +9,7 @@ compressed is told by its first bytes. Where a record is, and so the id made for
     text, markdown                   the byte at which the paragraph or line begins; 0 for a file that is one document
     html                             0: a file is one page
     warc                             the byte at which the record, or its member of a packed file, begins
+    tar, zip                         the name of the member, and the place in that
 
 Behind damage, positions count on from what could be read.
 """
@@ -47,6 +48,8 @@ FORMATS: dict[str, Format] = {
         Format("text", (".txt", ".text"), "curate.formats.text:read", _by_lines, many=False),
         Format("html", (".html", ".htm", ".xhtml"), "curate.formats.html:read", many=False),
         Format("warc", (".warc", ".wet"), "curate.formats.warc:read", _always),
+        Format("tar", (".tar", ".tgz", ".tbz2", ".txz", ".tzst"), "curate.formats.tar:read"),
+        Format("zip", (".zip",), "curate.formats.zip:read"),
         Format("markdown", (".md", ".markdown"), "curate.formats.text:read", _by_lines, many=False),
     )
 }

@@ -28,11 +28,15 @@ class Reject(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """A file, or the records of it that start at bytes `start` to `end` of it; `end` None is its end."""
+    """A file, or the records of it that start at bytes `start` to `end` of it; `end` None is its end.
+
+    depth: in how many archives, one within another, it was found.
+    """
 
     path: str
     start: int = 0
     end: int | None = None
+    depth: int = 0
 
 
 @dataclass(frozen=True)

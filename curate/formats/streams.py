@@ -21,18 +21,21 @@ READ_BYTES = 1 << 18
 _STEP_BYTES = 1 << 16
 _PIECE_BYTES = 1 << 20
 _TRIAL_BYTES = 1 << 16
-_OVERRUN_BYTES = 16
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"
 _MOST_DICTIONARY_BYTES = 16 << 20
 
 
 class Damage(NamedTuple):
-    """A stretch of a file that cannot be read. position: the byte of the file at which that showed."""
+    """A stretch of a file that cannot be read. position: the byte of the file at which that showed.
+
+    member: the byte at which the member of a compressed file begins that it is in.
+    """
 
     position: int
     reason: str
     detail: str
+    member: int = -1
 
 
 class Begin(NamedTuple):
@@ -333,8 +336,9 @@ def _unpacked(file: BinaryIO, codec: _Codec) -> Iterator[bytes | Damage | Begin]
                 yield from codec.member(source)
             except _Broken as problem:
                 reason = "truncated" if "file ends" in str(problem) else "damaged"
-                yield Damage(source.position, f"{reason} {codec.name} stream", f"member at byte {start}: {problem}")
-                if not _found_next(source, codec, max(source.position - _OVERRUN_BYTES, start + 1)):
+                detail = f"member at byte {start}: {problem}"
+                yield Damage(source.position, f"{reason} {codec.name} stream", detail, start)
+                if not _found_next(source, codec, start + 1):
                     return
 
 

@@ -135,6 +135,11 @@ class _Window:
             self.has(behind + 1)
             place += self.at
 
+    def spoilt(self) -> bool:
+        """Whether the member that ends next turned out to be damaged, such as by its checksum."""
+        damage = self.damage or self._ahead
+        return isinstance(damage, Damage) and damage.member == self._member
+
     def newlines(self) -> None:
         """Pass over the newlines that come next."""
         while self.has(1) and self.data[self.at] in _NEWLINES:
@@ -261,6 +266,8 @@ def _record(window: _Window, most_bytes: int) -> Record | Reject | None:
     record = Record(position, head, kind, window.data, window.at, block, block + size)
     if whole and window.inner(block + size) is None and window.ends(window.at + begin + size):
         window.at += begin + size
+        if window.spoilt():
+            return Reject(position, "byte", "damaged record", "the member that it is in is damaged")
         return record
     window.at += begin
     return _wrong_length(window, position, size)

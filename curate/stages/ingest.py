@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 EXPANSION = 4  # text bytes for a byte of a compressed file
 FILE_BYTES = 4096  # what a file costs beside its text, so that many tiny ones are spread too
+FormatName = Literal[
+    "jsonl", "json", "csv", "tsv", "parquet", "arrow", "text", "markdown", "html", "warc", "tar", "zip"
+]
 COLUMN_TYPES = ("string", "int64", "float64", "bool", "timestamp")
 
 
@@ -58,8 +61,9 @@ class IngestConfig(StageConfig):
         description="A field to lift into a column of its own, as NAME=FIELD:TYPE; the types are string, int64, "
         "float64, bool and timestamp. A value that is not of the type stays in `meta`.",
     )
-    format: Literal["jsonl", "json", "csv", "tsv", "parquet", "arrow", "text", "markdown", "html", "warc"] | None = (
-        Field(None, description="The format of every file; without it each file's name tells it.")
+    format: FormatName | None = Field(
+        None,
+        description="The format of every file; without it each file's name tells it.",
     )
     extract: Literal["trafilatura", "resiliparse", "none"] = Field(
         "trafilatura",

@@ -98,7 +98,7 @@ def test_reading_goes_on_with_the_next_member(tmp_path, name):
     assert [damage.reason for damage in damages] == [f"damaged {name} stream"]
     found, damages = read(tmp_path, pack(b"one") + b"what is this" + pack(b"two"))
     assert found == b"onetwo"
-    assert damages == [Damage(len(pack(b"one")), f"damaged {name} stream", damages[0].detail)]
+    assert damages == [Damage(len(pack(b"one")), f"damaged {name} stream", damages[0].detail, len(pack(b"one")))]
     assert "something else follows" in damages[0].detail
 
 

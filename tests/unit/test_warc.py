@@ -146,6 +146,20 @@ def test_a_damaged_member_loses_only_itself(tmp_path):
     assert PLACES[1] < places["damaged gzip stream"] <= PLACES[2]
 
 
+def test_a_member_that_lost_bytes_loses_only_itself(tmp_path):
+    for gone in (1, 20, 700, 1500):
+        found, _, _ = read(tmp_path, MEMBERS[0] + MEMBERS[1][:-gone] + MEMBERS[2] + MEMBERS[3])
+        assert numbers(found) == [0, 2, 3]
+
+
+def test_a_wrong_checksum_is_believed(tmp_path):
+    data = bytearray(b"".join(MEMBERS))
+    data[PLACES[2] - 6] ^= 1
+    found, _, _ = read(tmp_path, bytes(data))
+    assert numbers(found) == [0, 2, 3]
+    assert rejects(found) == [(PLACES[1], "damaged record"), (PLACES[2], "damaged gzip stream")]
+
+
 def test_bytes_between_members_lose_nothing(tmp_path):
     found, _, _ = read(tmp_path, MEMBERS[0] + b"something else" + MEMBERS[1])
     assert numbers(found) == [0, 1]
