@@ -42,6 +42,7 @@ _MAGIC = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
     (b"\x7fELF", "application/x-elf"),
 )
+_ALL_MAGIC = tuple(magic for magic, _ in _MAGIC)
 _SNIFFED_BYTES = 1024
 
 
@@ -74,9 +75,8 @@ _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s;,\"']+)", re.IGNORECASE)
 
 def page_type(kind: str, content: bytes) -> tuple[str, bool]:
     """The media type that some content has, given the one that its header says, and whether it is a page of text."""
-    for magic, real in _MAGIC:
-        if content.startswith(magic):
-            return real, False
+    if content.startswith(_ALL_MAGIC):
+        return next(real for magic, real in _MAGIC if content.startswith(magic)), False
     if kind in _PAGES:
         return _PAGES[kind], True
     if kind in _UNTOLD or kind in _XML:

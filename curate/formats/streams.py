@@ -18,7 +18,7 @@ from isal import isal_zlib
 from curate.formats.records import Source
 
 READ_BYTES = 1 << 18
-_STEP_BYTES = 1 << 16
+_STEP_BYTES = 1 << 15
 _PIECE_BYTES = 1 << 20
 _TRIAL_BYTES = 1 << 16
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -74,6 +74,14 @@ class _Input:
         self.position += len(taken)
         return taken
 
+    def view(self, size: int) -> memoryview:
+        """The same as `take`, without a copy."""
+        self.peek(1)
+        taken = memoryview(self._buffer)[self._at : self._at + size]
+        self._at += len(taken)
+        self.position += len(taken)
+        return taken
+
     def back(self, size: int) -> None:
         """Make the last bytes taken the next ones again."""
         self._at -= size
@@ -84,7 +92,7 @@ _Gzip = type(isal_zlib.decompressobj())
 _ERRORS = (isal_zlib.error, OSError, lzma.LZMAError, ValueError, EOFError)
 
 
-def _pieces(decoder: Any, data: bytes) -> Iterator[bytes]:
+def _pieces(decoder: Any, data: bytes | memoryview) -> Iterator[bytes]:
     """All that comes out for an input, a bounded piece at a time."""
     more = True
     while more and not decoder.eof:
@@ -117,7 +125,7 @@ class _Codec:
         decoder = self.decoder()
         while not decoder.eof:
             at = source.position
-            data = source.take(_STEP_BYTES)
+            data = source.view(_STEP_BYTES)
             if not data:
                 raise _Broken("the file ends inside it")
             try:

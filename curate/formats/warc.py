@@ -14,14 +14,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from fastwarc.warc import HeaderMap
-
 from curate.formats import http
 from curate.formats.fields import Fields
 from curate.formats.pages import Page
 from curate.formats.pieces import Piece, rejected
 from curate.formats.records import Reject, Settings, Source
-from curate.formats.warc_records import HEAD_BYTES, Record, headers, records
+from curate.formats.warc_records import HEAD_BYTES, Head, Record, head_of, records
 
 _PAGES = ("response", "resource", "conversion")
 _SKIPPED = {kind: f"WARC {kind} records" for kind in ("warcinfo", "request", "metadata", "revisit", "continuation")}
@@ -64,32 +62,32 @@ def _page(record: Record, most_bytes: int) -> Page | Reject | str:
     if not record.data:
         return _too_long(record.position, f"{record.end} bytes", most_bytes)
     get = record.head.get
-    declared = get("Content-Type")
-    more: dict[str, Any] = {"record_id": get("WARC-Record-ID")}
+    declared = get("content-type")
+    more: dict[str, Any] = {"record_id": get("warc-record-id")}
     status, begin, transfer, coding = None, record.begin, None, None
     if record.kind == "conversion":
         declared = declared or http.PLAIN
-        languages = get("WARC-Identified-Content-Language")
+        languages = get("warc-identified-content-language")
         more |= {"languages": languages} if languages else {}
     elif declared is None or declared.lower().startswith("application/http"):
         begin, sent = _sent(record)
         if sent is not None:
-            status, declared = sent.status_code, sent.get("Content-Type")
-            transfer, coding = sent.get("Transfer-Encoding"), sent.get("Content-Encoding")
+            status, declared = sent.status, sent.fields.get("content-type")
+            transfer, coding = sent.fields.get("transfer-encoding"), sent.fields.get("content-encoding")
     try:
         content, cut = http.payload(record.data[begin : record.end], transfer, coding, most_bytes)
     except http.TooLong:
         return _too_long(record.position, "its content", most_bytes)
     except http.Damaged as problem:
         return Reject(record.position, "byte", "damaged content coding", str(problem))
-    kind, charset = http.media_type(declared or get("WARC-Identified-Payload-Type"))
+    kind, charset = http.media_type(declared or get("warc-identified-payload-type"))
     real, is_page = http.page_type(kind, content)
     if not is_page and content:
         return real.partition("/")[0] if real.startswith(_GROUPS) else real
-    if cut or (truncated := get("WARC-Truncated")):
+    if cut or (truncated := get("warc-truncated")):
         more["truncated"] = cut or truncated
-    url = get("WARC-Target-URI")
-    date = get("WARC-Date")
+    url = get("warc-target-uri")
+    date = get("warc-date")
     return Page(record.position, "byte", content, real, charset, url and url.strip("<>"), date, status, more)
 
 
@@ -97,7 +95,7 @@ def _too_long(position: int, what: str, most_bytes: int) -> Reject:
     return Reject(position, "byte", "document too long", f"{what}, more than --max-document-bytes {most_bytes}")
 
 
-def _sent(record: Record) -> tuple[int, HeaderMap | None]:
+def _sent(record: Record) -> tuple[int, Head | None]:
     """Where the body of an HTTP response begins, and its header; None for what is no such response."""
     data, begin, end = record.data, record.begin, record.end
     if data[begin : begin + 5] != b"HTTP/":
@@ -107,4 +105,4 @@ def _sent(record: Record) -> tuple[int, HeaderMap | None]:
     blank = b"\r\n\r\n" if crlf else b"\n\n"
     found = data.find(blank, begin, min(end, begin + HEAD_BYTES))
     body = found + len(blank) if found >= 0 else end
-    return body, headers(data[begin:body], crlf)
+    return body, head_of(data[begin:body], crlf)

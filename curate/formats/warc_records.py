@@ -25,14 +25,14 @@ _NEWLINES = b"\r\n"
 
 
 class Record(NamedTuple):
-    """position: the byte at which it is. head: FastWARC's. kind: its WARC-Type.
+    """position: the byte at which it is. head: its fields, names in lower case. kind: its WARC-Type.
 
     data, start, begin, end: its head is data[start:begin] and its block data[begin:end]; where that is longer than
     allowed, `data` is empty.
     """
 
     position: int
-    head: HeaderMap
+    head: dict[str, str]
     kind: str
     data: bytes | mmap.mmap
     start: int
@@ -43,14 +43,21 @@ class Record(NamedTuple):
 _Event = bytes | Damage | Begin
 
 
-def headers(text: bytes, crlf: bool) -> HeaderMap:
-    """The fields of a WARC or HTTP head, whose lines end in CR LF or else in LF.
+class Head(NamedTuple):
+    """The fields of a WARC or HTTP head, names in lower case, the last of a name; and the status of HTTP."""
 
-    Read by FastWARC's map, since its records allocate as many bytes as a Content-Length says.
+    fields: dict[str, str]
+    status: int | None
+
+
+def head_of(text: bytes, crlf: bool) -> Head:
+    """Read a head whose lines end in CR LF or else in LF.
+
+    By FastWARC's map, since its records allocate as many bytes as a Content-Length says.
     """
     found = HeaderMap()
     found.parse(io.BytesIO(text if crlf else text.replace(b"\n", b"\r\n")))
-    return found
+    return Head({name.lower(): value for name, value in found.to_dict().items()}, found.status_code)
 
 
 class _Window:
@@ -246,7 +253,7 @@ def _record(window: _Window, most_bytes: int) -> Record | Reject | None:
     if not (found := _START.match(window.data, window.at)):
         return None
     begin, head = _head(window, found[0].endswith(b"\r\n"))
-    length = head.get("Content-Length") if head else None
+    length = head.get("content-length") if head else None
     position = window.position()
     if head is None or length is None or not re.fullmatch(r"\s*[0-9]{1,18}\s*", length):
         ended = window.over and head is None
@@ -254,7 +261,7 @@ def _record(window: _Window, most_bytes: int) -> Record | Reject | None:
         if ended:
             return Reject(position, "byte", CUT_SHORT, "it ends within its WARC head")
         return Reject(position, "byte", "damaged WARC head", f"its Content-Length is {length}")
-    size, kind = int(length), (head.get("WARC-Type") or "").strip().lower()
+    size, kind = int(length), head.get("warc-type", "").strip().lower()
     if size > most_bytes and (window.packed or window.at + begin + size <= len(window.data)):
         record = Record(position, head, kind, b"", 0, 0, size)
         window.at += begin
@@ -283,7 +290,7 @@ def _wrong_length(window: _Window, position: int, size: int) -> Reject:
     return Reject(position, "byte", WRONG_LENGTH, detail)
 
 
-def _head(window: _Window, crlf: bool) -> tuple[int, HeaderMap | None]:
+def _head(window: _Window, crlf: bool) -> tuple[int, dict[str, str] | None]:
     """The bytes of the head that begins here, and the head; None if none ends within HEAD_BYTES."""
     blank = b"\r\n\r\n" if crlf else b"\n\n"
     found = window.data.find(blank, window.at, window.at + HEAD_BYTES)
@@ -293,4 +300,4 @@ def _head(window: _Window, crlf: bool) -> tuple[int, HeaderMap | None]:
     if found < 0:
         return 0, None
     end = found + len(blank)
-    return end - window.at, headers(window.data[window.at : end], crlf)
+    return end - window.at, head_of(window.data[window.at : end], crlf).fields

@@ -171,7 +171,7 @@ def test_a_tar_packed_in_members_goes_on_behind_damage(tmp_path):
     parts = [gzip.compress(data[at : at + EACH]) for at in range(0, len(data), EACH)]
     parts[1] = parts[1][:-600]
     found, rejects, _ = read(tmp_path, "x.tar.gz", b"".join(parts))
-    assert list(found) == [f"x.tar.gz#{number}.txt" for number in (0, 2, 3, 4, 5)]
+    assert all(found[f"x.tar.gz#{number}.txt"] == noise(number) for number in (0, 2, 3, 4, 5))
     assert "damaged gzip stream" in [row["reason"] for row in rejects]
 
 
