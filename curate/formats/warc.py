@@ -16,6 +16,7 @@ from typing import Any
 
 from curate.formats import http
 from curate.formats.fields import Fields
+from curate.formats.html import pieces
 from curate.formats.pages import Page
 from curate.formats.pieces import Piece, rejected
 from curate.formats.records import Reject, Settings, Source
@@ -28,8 +29,6 @@ _GROUPS = ("image", "audio", "video", "font")
 
 def read(source: Source, fields: Fields, settings: Settings) -> Iterator[Piece]:
     """The pages of an archive as documents."""
-    from curate.formats.html import pieces
-
     removed: Counter[str] = Counter()
     skipped: Counter[str] = Counter()
     yield from pieces(pages(source, settings, removed, skipped), fields, settings)

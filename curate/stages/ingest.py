@@ -26,7 +26,7 @@ COLUMN_TYPES = ("string", "int64", "float64", "bool", "timestamp")
 
 
 class IngestConfig(StageConfig):
-    """Read JSON, CSV, Parquet, Arrow, text, Markdown, HTML and WARC files, plain or compressed, into a new corpus.
+    """Read JSON, CSV, Parquet, Arrow, text, Markdown, HTML and WARC, plain, compressed or in tar and zip archives.
 
     Fields that no option lifts into a column stay, exactly as they were, in the column `meta`.
     What cannot be read is put aside with its file, position and reason, and the rest is read on.
