@@ -7,10 +7,12 @@ note is written in decides at once; otherwise the model chooses among the langua
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.algorithms import fasttext
 from curate.algorithms.iso639 import two_letters
@@ -18,8 +20,10 @@ from curate.kernels import arrow, language, scripts, unicode
 
 NOTHING = "zxx"
 """The model's class, and ISO 639-2's code, for what is no language."""
-CJK_LETTERS = 3
-"""How many letters a Han character, kana or Hangul syllable counts for: it says about as much."""
+OTHER_LETTERS = 2
+"""How many Latin letters one of another script counts for: names and code are Latin in text of any script."""
+CJK_LETTERS = 5
+"""The same of a Han character, kana or Hangul syllable, which say more."""
 
 _CJK = ("Han", "Kana", "Hangul", "Bopomofo")
 _CLASSES = {
@@ -95,18 +99,30 @@ def load() -> Detector:
             np.asarray(moves, dtype=np.uint32),
             np.asarray(rows, dtype=np.int64) << 8,
             np.asarray(features, dtype=np.int32),
-            np.asarray(weights, dtype=np.float32),
-            np.asarray(prior, dtype=np.float32),
+            _scaled(np.asarray(weights)),
+            np.rint(np.asarray(prior, dtype=np.float64) * language.SUM_SCALE).astype(np.int32),
             np.array([named.index(name) for name in languages], dtype=np.int32),
             groups,
             covers,
             covers.astype(np.int64) @ covers.T > 0,
             np.array([_alone(scripts_, group, groups, languages, named) for group, scripts_ in enumerate(written)]),
-            np.array([(CJK_LETTERS if name in _CJK else 1) if name else 0 for name in scripts.NAMES], dtype=np.int64),
+            np.array([_letters(name) for name in scripts.NAMES], dtype=np.int64),
             scripts.CASED,
         ),
         named,
     )
+
+
+def _scaled(weights: np.ndarray) -> np.ndarray:
+    scaled = weights.astype(np.float32)
+    scaled *= language.WEIGHT_SCALE
+    return np.rint(scaled, out=scaled).astype(np.int16)
+
+
+def _letters(script: str) -> int:
+    if script in ("", "Latin"):
+        return len(script) > 0
+    return CJK_LETTERS if script in _CJK else OTHER_LETTERS
 
 
 def _groups(classes: list[str], written: list[str]) -> np.ndarray:
@@ -164,3 +180,42 @@ def named(found: np.ndarray, languages: list[str], scores: np.ndarray) -> pa.Tab
     indices = pa.array(found, mask=found < 0)
     names = pa.DictionaryArray.from_arrays(indices, pa.array(languages, pa.string())).dictionary_decode()
     return pa.table({"language": names, "language_score": scores})
+
+
+SURE = 0.65
+"""The score from which FineWeb keeps a document."""
+
+
+def distribution(languages: arrow.Array, scores: arrow.Array, sizes: arrow.Array) -> pa.Table:
+    """A row for each language, null among them: its documents, their bytes, and how many score above `SURE`."""
+    sure = pc.cast(pc.greater(pc.fill_null(arrow.combined(scores), 0.0), SURE), pa.int64())
+    ones = pa.array(np.ones(len(sizes), dtype=np.int64))
+    names = arrow.combined(languages).cast(pa.string())
+    return _added(pa.table({"language": names, "documents": ones, "bytes": arrow.combined(sizes), "sure": sure}))
+
+
+def united(tables: Iterable[pa.Table]) -> pa.Table:
+    """Distributions added up, the language of most bytes first."""
+    together = pa.concat_tables([_EMPTY, *(table.select(_EMPTY.column_names) for table in tables)])
+    return _added(together).sort_by([("bytes", "descending"), ("language", "ascending")])
+
+
+def _added(table: pa.Table) -> pa.Table:
+    sums = table.group_by("language").aggregate([(name, "sum") for name in _EMPTY.column_names[1:]])
+    return sums.rename_columns(_EMPTY.column_names).cast(_EMPTY.schema)
+
+
+_EMPTY = pa.schema(
+    [("language", pa.string()), ("documents", pa.int64()), ("bytes", pa.int64()), ("sure", pa.int64())]
+).empty_table()
+
+
+def report_lines(summary: pa.Table) -> list[str]:
+    """The ten languages of most bytes, and how many more there are."""
+    total = max(1, pc.sum(summary["bytes"]).as_py() or 0)
+    lines = [
+        f"{row['language'] or 'none':5}{row['documents']:>12,} documents {row['bytes'] / total:6.1%} of bytes, "
+        f"score > {SURE}: {row['sure'] / row['documents']:6.1%}"
+        for row in summary.slice(0, 10).to_pylist()
+    ]
+    return lines + [f"and {summary.num_rows - 10} more languages"] * (summary.num_rows > 10)

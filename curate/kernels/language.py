@@ -17,8 +17,13 @@ from curate.kernels.unicode import Table, decode, encode, lowered
 
 WINDOW = 1024
 """Bytes read at once."""
+LEAST_WINDOW = 256
+"""Bytes of a window in a short text: several tell a mixed text from a uniform one."""
 WINDOWS = 8
 """A text of more windows than this is read in that many, evenly spread from its first byte to its last."""
+WEIGHT_SCALE = 1 << 10
+LOGARITHM_SCALE = 1 << 7
+SUM_SCALE = WEIGHT_SCALE * LOGARITHM_SCALE
 LINE_WINDOW = 512
 LINE_WINDOWS = 4
 LINE = LINE_WINDOWS * (LINE_WINDOW + 4)
@@ -39,7 +44,8 @@ class Model(NamedTuple):
 
     moves: uint32, shape (rows * 256,), the next state. rows: int64, shape (states,), where the state's row begins in
     `moves`. features: int32, shape (states,), the feature seen on reaching it, or -1.
-    weights: float32, shape (features, classes), and prior (classes,): logarithms of probabilities.
+    weights: int16, shape (features, classes), and prior: int32, shape (classes,): logarithms of probabilities, at most
+    16, times `WEIGHT_SCALE` and `SUM_SCALE`. A byte ends one feature at most, so sums stay in int32.
     languages, groups: int32, shape (classes,); the group is -1 for the class of what is no language.
     covers: bool, shape (groups, scripts): which scripts the group's languages are written in.
     near: bool, shape (groups, groups): whether they have a script in common.
@@ -92,7 +98,7 @@ def scratch(model: Model) -> Scratch:
         np.zeros(len(model.letters), dtype=np.int64),
         np.zeros(len(model.covers), dtype=np.float64),
         np.zeros(len(model.covers), dtype=np.bool_),
-        np.zeros(len(model.prior), dtype=np.float32),
+        np.zeros(len(model.prior), dtype=np.int32),
     )
 
 
@@ -192,7 +198,7 @@ def add_up(model, counts, seen, found, logarithms, sums):
         counts[feature] = 0
         row = model.weights[feature]
         for column in range(len(sums)):
-            sums[column] += times * row[column]
+            sums[column] += times * np.int32(row[column])
 
 
 @njit(nogil=True, cache=True)
@@ -266,7 +272,7 @@ def read_window(data, first, last, characters, model, scratch, logarithms, out):
     else:
         found = count_features(data, first, last, model, scratch.counts, scratch.seen)
     add_up(model, scratch.counts, scratch.seen, found, logarithms, scratch.sums)
-    temperature = TEMPERATURE * np.sqrt(np.float64(last - first))
+    temperature = TEMPERATURE * SUM_SCALE * np.sqrt(np.float64(last - first))
     share_out(model, scratch.sums, scratch.shares, scratch.fits, temperature, letters, out)
     return letters
 
@@ -279,13 +285,14 @@ def identify(offsets, data, characters, model, scratch, nothing, languages, scor
     languages: int32, shape (n,). scores: float32, shape (n,), 0 for a text without a language.
     """
     masses = np.zeros(nothing + 1, dtype=np.float64)
-    logarithms = np.log1p(np.arange(2 * WINDOW + 8)).astype(np.float32)
+    logarithms = np.rint(np.log1p(np.arange(2 * WINDOW + 8)) * LOGARITHM_SCALE).astype(np.int32)
     for row in range(len(languages)):
         start, stop = offsets[row], offsets[row + 1]
         masses[:] = 0.0
         letters = np.int64(0)
+        size = min(max(LEAST_WINDOW, (stop - start + WINDOWS - 1) // WINDOWS), WINDOW)
         for index in range(WINDOWS):
-            first, last = window(start, stop, index, WINDOW, WINDOWS)
+            first, last = window(start, stop, index, size, WINDOWS)
             if last == 0:
                 break
             first, last = whole(data, first, stop), whole(data, last, stop)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from curate.stage import Load, ModelPath, Stage, StageConfig
+from curate.stage import Census, Load, ModelPath, Settled, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,10 +52,31 @@ def apply(table: pa.Table, mine: None, prepared: Any, config: LanguageConfig) ->
     return detect(prepared, table["text"])
 
 
+def survey_languages(table: pa.Table, mine: None, config: LanguageConfig) -> pa.Table:
+    from curate.algorithms import language
+
+    return language.distribution(table["language"], table["language_score"], table["bytes"])
+
+
+def settle_languages(tables: Iterable[pa.Table], config: LanguageConfig) -> Settled:
+    """Add up the distributions: some kB a shard."""
+    from curate.algorithms import language
+
+    return Settled(language.united(tables))
+
+
+def report(model: None, summary: pa.Table | None, config: LanguageConfig) -> list[str]:
+    from curate.algorithms import language
+
+    return language.report_lines(summary) if summary is not None else []
+
+
 def memory(load: Load, config: LanguageConfig) -> int:
     """A shard's text and the model: 192 MiB for the one built in, which is unpacked; one and a half times a file."""
     import os
 
+    if load.census < 0 and load.kind != "apply":
+        return (96 << 20) + 48 * load.rows
     model = 192 << 20 if config.model == BUILTIN else os.path.getsize(config.model) * 3 // 2 + (16 << 20)
     return load.reading + model + 48 * load.rows
 
@@ -67,5 +89,7 @@ STAGE = Stage(
     adds=adds,
     prepare=prepare,
     apply=apply,
+    after=Census(survey_languages, settle_languages, needs=lambda config: ("bytes",)),
+    report=report,
     memory=memory,
 )
