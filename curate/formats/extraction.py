@@ -144,11 +144,14 @@ def _exchange(process: subprocess.Popen[bytes], *parts: bytes) -> tuple[dict[str
             process.stdin.write(part)
         process.stdin.flush()
         line = process.stdout.readline()
-        answer = json.loads(line) if line.endswith(b"\n") else None
-        text = process.stdout.read(answer.pop("bytes")) if answer is not None else b""
+        if not line.endswith(b"\n"):
+            return None, b""
+        answer = json.loads(line)
+        size = answer.pop("bytes")
+        text = process.stdout.read(size)
     except BrokenPipeError:
         return None, b""
-    return answer, text
+    return (answer, text) if len(text) == size else (None, b"")
 
 
 _running: dict[tuple[int, str], Extractor] = {}

@@ -216,7 +216,8 @@ def measure(data, most_depth, out):
     open_names = np.empty(most_depth + 1, dtype=np.uint64)
     open_kinds = np.empty(most_depth + 1, dtype=np.int64)
     out[:] = 0
-    depth = foreign = at = 0
+    depth = at = 0
+    foreign = 0  # the depth within the outermost drawing or formula that is open, where HTML's own rules do not hold
     while at < len(data):
         at = _find(data, at, _LESS) + 1
         if at >= len(data):
@@ -231,8 +232,8 @@ def measure(data, most_depth, out):
             at = _find(data, at, _MORE) + 1
             place = _place(value)
             kind = _KIND[place] if place >= 0 else 0
-            foreign -= foreign > 0 and kind & FOREIGN > 0
             depth = _closed(open_names, open_kinds, depth, value, kind)
+            foreign = foreign if foreign <= depth else 0
         elif _is_letter(byte):
             at, value = _name(data, at)
             at, attributes, closed = _attributes(data, at)
@@ -246,7 +247,8 @@ def measure(data, most_depth, out):
                 at = _raw_end(data, at, value)
             if kind & VOID or (closed and (foreign or kind & FOREIGN)):
                 continue
-            foreign += kind & FOREIGN > 0
+            if kind & FOREIGN and not foreign:
+                foreign = depth + 1
             open_names[depth] = value
             open_kinds[depth] = kind
             depth += 1

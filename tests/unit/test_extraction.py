@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -184,6 +185,13 @@ def test_the_clock_is_of_one_page(engine: Extractor):
 def test_what_a_library_prints_is_no_answer(engine: Extractor):
     assert text_of(engine.extract(b"PRINT", None, None)) == "PRINT"
     assert text_of(engine.extract(b"good", None, None)) == "good"
+
+
+def test_half_an_answer_is_none():
+    said = "import sys; sys.stdout.write('{\"bytes\": 100}\\nhalf of it')"
+    for program in (said, "print('{', end='')", ""):
+        with subprocess.Popen([sys.executable, "-c", program], stdin=-1, stdout=-1) as process:
+            assert extraction._exchange(process) == (None, b"")
 
 
 def test_an_extractor_killed_between_pages_is_started_again(engine: Extractor):
