@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from curate.formats import charset, json_columns
-from curate.formats.extraction import Failure, extractor
+from curate.formats.extraction import MOST_BYTES, Failure, extractor
 from curate.formats.fields import Fields
 from curate.formats.frames import Frames
 from curate.formats.pages import Page
@@ -98,6 +98,10 @@ def _add(page: Page, rows: _Rows, settings: Settings) -> None:
     """Read a page. What is kept of one that is no document is why."""
     rows.unit = page.unit
     is_html = page.content_type in HTML_TYPES
+    if is_html and settings.extract != "none" and len(page.content) > 2 * MOST_BYTES:
+        detail = f"{len(page.content)} bytes, more than {MOST_BYTES} in UTF-8"
+        rows.rejects.append(Reject(page.position, page.unit, "page too long", detail))
+        return
     text = charset.decoded(page.content, page.charset, is_html).encode("utf-8", "replace")
     about: dict[str, str] = {}
     if is_html and settings.extract != "none":

@@ -22,6 +22,7 @@ FILE_BYTES = 4096  # what a file costs beside its text, so that many tiny ones a
 FormatName = Literal[
     "jsonl", "json", "csv", "tsv", "parquet", "arrow", "text", "markdown", "html", "warc", "tar", "zip"
 ]
+_WITHOUT_PAGES = ("jsonl", "json", "csv", "tsv", "parquet", "arrow", "text", "markdown")
 COLUMN_TYPES = ("string", "int64", "float64", "bool", "timestamp")
 
 
@@ -303,13 +304,29 @@ def _repeats(batch: Batch, rows: list[int], again: dict[int, str]) -> pa.Table:
 def memory(load: Load, config: IngestConfig) -> int:
     """Batches of 16 MiB, and five times the largest record, which may be as large as the files allow: sixteen times
     their bytes, where they are compressed. Ids that must be unique: 64 MiB of their rows, three times, to route them;
-    64 bytes a row to compare those of a part."""
+    64 bytes a row to compare those of a part. Where there may be pages of HTML, the process that they are parsed in: 96
+    MiB, and 800 bytes for each of a page, up to the 512 MiB at which it ends."""
     record = min(config.max_document_bytes, 16 * load.bytes)
     if load.kind == "link":
         return (96 << 20) + (64 * load.rows + 4 * load.bytes if load.measured else 0)
     if load.kind == "settle":
         return (64 << 20) + (100 * load.rows if load.measured else 0)
-    return (96 << 20) + 5 * record + ((192 << 20) if load.kind == "survey" else 0)
+    parsing = (96 << 20) + min(512 << 20, 800 * record) if _may_hold_pages(config) else 0
+    return (96 << 20) + 5 * record + parsing + ((192 << 20) if load.kind == "survey" else 0)
+
+
+def _may_hold_pages(config: IngestConfig) -> bool:
+    """Whether pages may be parsed, as far as names tell: a folder may hold anything."""
+    from curate.errors import UsageError
+    from curate.formats import format_of
+
+    def other(source: str) -> bool:
+        try:
+            return format_of(source, config.format).name in _WITHOUT_PAGES
+        except UsageError:
+            return False
+
+    return config.extract != "none" and not all(map(other, config.sources))
 
 
 STAGE = Stage(

@@ -94,6 +94,12 @@ def test_the_source_itself_and_plain_text():
     assert [columns[0] for _, columns, _ in rows(pages[1:])[0]] == ["plain <b>"]
 
 
+def test_a_page_of_fifty_megabytes_is_not_decoded(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(html.charset, "decoded", None)
+    _, [reject], _ = rows([page(6, b"a" * 50_000_000)])
+    assert (reject.position, reject.reason) == (6, "page too long")
+
+
 def test_pieces_are_bounded(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(html, "_PIECE_PAGES", 3)
     found = list(html.pieces((page(i, "A B") for i in range(8)), FIELDS, Settings()))
