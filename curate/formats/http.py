@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 from isal import isal_zlib
 
+from curate.formats.streams import GZIP_ERROR
+
 MOST_LAYERS = 4
 HTML = "text/html"
 PLAIN = "text/plain"
@@ -167,7 +169,7 @@ def _inflated(body: bytes, decoder: Any, most_bytes: int, name: str) -> tuple[by
             body = decoder.unconsumed_tail
             if not body and len(out[-1]) < 1 << 20:
                 break
-    except (isal_zlib.error, zlib.error) as problem:
+    except (GZIP_ERROR, zlib.error) as problem:
         if not size:
             raise Damaged(f"{name}: {problem}") from None
         return b"".join(out), f"its {name} coding is damaged"

@@ -11,7 +11,7 @@ import itertools
 import lzma
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from isal import isal_zlib
 
@@ -89,7 +89,8 @@ class _Input:
 
 
 _Gzip = type(isal_zlib.decompressobj())
-_ERRORS = (isal_zlib.error, OSError, lzma.LZMAError, ValueError, EOFError)
+GZIP_ERROR = cast(type[Exception], isal_zlib.error)
+_ERRORS = (GZIP_ERROR, OSError, lzma.LZMAError, ValueError, EOFError)
 
 
 def _pieces(decoder: Any, data: bytes | memoryview) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
 """Web archives: WARC 0.17 to 1.1, plain, or packed as gzip or Zstandard members, of one record each or of many.
 
 Records are told apart here and not by FastWARC, whose loop ends silently where a file is cut off, gives up at the
-first damage and swallows the next record where a Content-Length is too large; FastWARC reads their heads.
+first damage and swallows the next record where a Content-Length is too large.
 
 A record's position is the byte at which it begins. In a packed file that is the byte of the packed file at which its
 member begins, as in a CDX index, and for further records of the same member one more than for the record before.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import mmap
 import re
 from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
-
-from fastwarc.warc import HeaderMap
 
 from curate.formats.frames import CUT_SHORT
 from curate.formats.records import Reject, Source
@@ -53,11 +50,25 @@ class Head(NamedTuple):
 def head_of(text: bytes, crlf: bool) -> Head:
     """Read a head whose lines end in CR LF or else in LF.
 
-    By FastWARC's map, since its records allocate as many bytes as a Content-Length says.
+    Not by FastWARC, whose records allocate as many bytes as a Content-Length says, and whose map of fields is half as
+    fast.
     """
-    found = HeaderMap()
-    found.parse(io.BytesIO(text if crlf else text.replace(b"\n", b"\r\n")))
-    return Head({name.lower(): value for name, value in found.to_dict().items()}, found.status_code)
+    lines = text.decode("utf-8", "replace").split("\r\n" if crlf else "\n")
+    fields, name = {}, ""
+    for line in lines[1:]:
+        if line[:1] in _FOLDS and name:
+            fields[name] += f" {line.strip()}"
+        else:
+            before, colon, value = line.partition(":")
+            name = before.strip().lower() if colon else ""
+            if name:
+                fields[name] = value.strip()
+    status = _STATUS.match(lines[0])
+    return Head(fields, int(status[1]) if status else None)
+
+
+_FOLDS = (" ", "\t")
+_STATUS = re.compile(r"HTTP/\S+\s+(\d{3})\b")
 
 
 class _Window:

@@ -216,3 +216,31 @@ def test_cuts_give_the_same_records(tmp_path, cut):
     assert read(tmp_path, data, end=cut)[0] + read(tmp_path, data, start=cut)[0] == whole
     packed = gzip.compress(data)
     assert read(tmp_path, packed, start=1)[0] == []
+
+
+def test_heads_with_folded_and_repeated_lines(tmp_path):
+    more = b"Content-Type: application/http\r\nX-Note: one\r\n two\r\nno colon here\r\nWARC-Truncated:  length \r\n"
+    (page,), _, _ = read(tmp_path, record(3, more=more))
+    assert (page.url, page.more["truncated"], page.status) == ("http://e/3", "length", 200)
+
+
+def test_ingest_accounts_for_every_record(tmp_path):
+    from curate.stages import ingest
+
+    path = tmp_path / "x.warc.gz"
+    image = record(5, body(5, b"Content-Type: image/png"))
+    path.write_bytes(b"".join(MEMBERS) + gzip.compress(record(4, kind=b"request") + image) + MEMBERS[0][:-300])
+    part = {"path": str(path), "relative": "x.warc.gz", "start": 0, "end": None}
+    config = ingest.IngestConfig(sources=[str(path)], extract="none", column=["status=status:int64"])
+    found = list(ingest.apply({"index": 0, "files": [part]}, [], None, None, config))
+    table = found[0].table
+    assert table["id"].to_pylist() == [f"x.warc.gz#{place}" for place in PLACES]
+    assert table["url"].to_pylist() == [f"http://e/{number}" for number in range(4)]
+    assert table["status"].to_pylist() == [200] * 4
+    assert sum(item.read for item in found) == 4 + 1 + 2
+    assert sum(item.removed.get("no page: image", 0) for item in found) == 1
+    assert sum(item.counts.get("WARC request records", 0) for item in found) == 1
+    assert [row["reason"] for item in found for row in item.rejects.to_pylist()] == [
+        "record cut short",
+        "truncated gzip stream",
+    ]
