@@ -85,9 +85,11 @@ def _local_start(data, low, at, flags):
             if code_point >= _BEFORE_MARKS or not of_word:
                 break
             first = place
+    if at - first > MOST_LOCAL:
+        return at
     while first < at and data[first] < 128 and not CLASSES[data[first]] & (ALNUM | UNDERSCORE):
         first += 1
-    return first if at - first <= MOST_LOCAL else at
+    return first
 
 
 @njit(nogil=True, cache=True)

@@ -158,8 +158,9 @@ def _ends(data, low, high, groups, count):
     joint = groups[count - 1, 2]
     if joint < 0:
         return True
-    white = joint & MARK == WHITE or (joint & SPACED and joint & MARK != FULL_STOP)
-    return white and not joint & CLOSES and (joint & OPENS != 0 or _alike(groups, count) != WHITE)
+    if joint & CLOSES or joint & MARK != WHITE:
+        return joint & CLOSES == 0 and joint & SPACED != 0 and joint & MARK != FULL_STOP
+    return joint & OPENS != 0 or _alike(groups, count) != WHITE
 
 
 @njit(nogil=True, cache=True)
@@ -223,7 +224,7 @@ def _is_american(data, groups, first, count, parenthesis):
         return False
     one, two = groups[first, 2], groups[first + 1, 2]
     if parenthesis:
-        return one & CLOSES != 0 and not (one | two) & OPENS and two & MARK != SLASH and two & MARK != 0
+        return one & CLOSES != 0 and not (one | two) & OPENS and not two & CLOSES and two & MARK not in (0, SLASH)
     if two & (CLOSES | OPENS | SPACED) or two & MARK == WHITE or two & MARK == SLASH or two & MARK == 0:
         return False
     return one in (two, SLASH)
