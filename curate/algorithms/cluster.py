@@ -6,7 +6,6 @@ one kind of processor; what is stored for a document comes from products summed 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +14,6 @@ import pyarrow as pa
 from curate.errors import UsageError
 from curate.kernels import arrow, distance, hashing
 
-USUAL_CLUSTERS = 1000
-FEWEST_DOCUMENTS = 39
-"""Sampled documents a cluster, when the number of clusters is not given: faiss warns of less."""
 _ROWS_AT_ONCE = 8_192
 
 
@@ -36,34 +32,44 @@ def vectors_of(column: pa.ChunkedArray, name: str) -> pa.Array:
     return arrow.combined(column).drop_null()
 
 
-def train(vectors: np.ndarray, clusters: int | None, iterations: int, seed: int) -> np.ndarray:
-    """Unit centroids, float32 (k, d), those of most vectors first.
-
-    vectors: float32 (n, d), none of them zero; scaled to length one in place. clusters: None chooses
-    1,000, or one for every 39 different vectors where that is less; never are there more than
-    different vectors. Memory: 4 bytes a number besides the vectors.
-    """
+def kmeans(points: np.ndarray, clusters: int, iterations: int, seed: int) -> np.ndarray:
+    """Unit centroids, float32 (k, d), of points (n, d) of length one: no more of them than different points."""
     import faiss
 
-    if len(vectors) == 0:
-        return np.empty((0, vectors.shape[1]), dtype=np.float32)
     faiss.omp_set_num_threads(1)
-    faiss.normalize_L2(vectors)
-    different = _different(vectors)
-    wanted = clusters if clusters is not None else min(USUAL_CLUSTERS, max(1, different // FEWEST_DOCUMENTS))
-    kmeans = faiss.Kmeans(
-        vectors.shape[1],
-        min(wanted, different),
+    trained = faiss.Kmeans(
+        points.shape[1],
+        min(clusters, _different(points)),
         niter=iterations,
         seed=seed % (1 << 31),
         spherical=True,
         min_points_per_centroid=1,
-        max_points_per_centroid=len(vectors),
+        max_points_per_centroid=len(points),
     )
-    kmeans.train(vectors)
-    centroids = np.ascontiguousarray(kmeans.centroids, dtype=np.float32)
-    members = np.bincount(assign(vectors, pack(centroids))[0], minlength=len(centroids))
-    return centroids[np.argsort(-members, kind="stable")]
+    trained.train(points)
+    return np.ascontiguousarray(trained.centroids, dtype=np.float32)
+
+
+def largest_first(
+    points: np.ndarray, weights: np.ndarray, centroids: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Centroids in falling order of the points' weights that are theirs, those sums, and each point's centroid.
+
+    weights: int64 (n,). Gives float32 (k, d), int64 (k,), int32 (n,).
+    """
+    owners, _ = assign(points, pack(centroids))
+    sizes = np.bincount(owners, weights=weights, minlength=len(centroids)).astype(np.int64)
+    order = np.argsort(-sizes, kind="stable")
+    ranks = np.empty(len(order), dtype=np.int32)
+    ranks[order] = np.arange(len(order), dtype=np.int32)
+    return centroids[order], sizes[order], ranks[owners]
+
+
+def normalise(vectors: np.ndarray) -> None:
+    """Scale rows, float32 (n, d), to length one in place; none may be zero."""
+    import faiss
+
+    faiss.normalize_L2(vectors)
 
 
 def _different(vectors: np.ndarray) -> int:
@@ -95,31 +101,3 @@ def assign(vectors: np.ndarray, centroids: Centroids) -> tuple[np.ndarray, np.nd
         distance.lengths(rows, lengths[: len(rows)])
         cosines[piece] /= lengths[: len(rows)]
     return clusters, np.clip(1 - cosines, 0, 2)
-
-
-def assign_column(column: pa.ChunkedArray, name: str, centroids: Centroids) -> tuple[pa.Array, pa.Array]:
-    """Clusters (int32) and distances (float32) of a column of vectors, null where the vector is null."""
-    vectors = vectors_of(column, name)
-    if len(vectors) and len(centroids.rows) == 0:
-        raise UsageError(f"--embedding {name}: no document of the sample has a vector; raise --documents-per-cluster")
-    clusters, distances = assign(arrow.vectors(vectors), centroids)
-    valid = arrow.validity(column)
-    places = pa.array(np.cumsum(valid) - 1, mask=~valid)
-    return pa.array(clusters).take(places), pa.array(distances).take(places)
-
-
-def trained(tables: Iterable[pa.Table], clusters: int | None, iterations: int, seed: int) -> pa.Table:
-    """Centroids found on the vectors of surveys, one row each: `cluster` and `centroid`."""
-    columns = [table["vector"] for table in tables]
-    chunks = [chunk for column in columns for chunk in column.chunks if len(chunk)]
-    if not chunks:
-        return pa.table({"cluster": pa.array([], pa.int32()), "centroid": pa.array([], pa.list_(pa.float32(), 1))})
-    vectors = np.concatenate([arrow.vectors(chunk) for chunk in chunks], dtype=np.float32)
-    centroids = train(vectors, clusters, iterations, seed)
-    numbers = pa.array(np.arange(len(centroids), dtype=np.int32))
-    return pa.table({"cluster": numbers, "centroid": arrow.vector_array(centroids)})
-
-
-def from_table(table: pa.Table) -> Centroids:
-    """The centroids that `trained` made a table of."""
-    return pack(arrow.vectors(table["centroid"]))

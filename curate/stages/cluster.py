@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from curate.stage import Census, Load, Settled, Stage, StageConfig
 
@@ -15,19 +16,43 @@ if TYPE_CHECKING:
     from curate.stage import Applied
 
 
+def _with_commas(value: Any) -> Any:
+    items = value if isinstance(value, list | tuple) else [value]
+    return [part for item in items for part in (item.split(",") if isinstance(item, str) else [item])]
+
+
 class ClusterConfig(StageConfig):
     """Put every document into the cluster whose centre its vector is nearest to, by spherical k-means.
 
     Cluster 0 is the largest of the sample on which the centres were found. The distance is one minus the
-    cosine, from 0 for a typical document to 2. Both are null for a document without a vector.
+    cosine, from 0 for a typical document to 2. All columns are null for a document without a vector.
+
+    cluster_level2 and further: the coarser clusters of --levels. cluster_domain: the domain of --domains.
     """
 
-    clusters: int | None = Field(
+    clusters: Annotated[int, Field(ge=1, le=1_000_000)] | Literal["auto"] = Field(
+        "auto",
+        description="How many clusters; auto is the square root of the number of documents, at most 4,000, "
+        "and at most one for every 39 sampled documents. There are never more than different vectors.",
+    )
+    levels: Annotated[list[Annotated[int, Field(ge=1, le=1_000_000)]], BeforeValidator(_with_commas)] = Field(
+        [],
+        max_length=8,
+        description="In place of --clusters, how many at each of several levels, the finest first, with commas: "
+        "5000,200. Each level clusters the centres of the one before, resampled so that they spread evenly.",
+    )
+    resamples: int = Field(
+        10,
+        ge=0,
+        le=100,
+        description="Rounds at each of the --levels in which the centres are found again from as many documents of "
+        "every cluster, those closest to its centre; 0 is plain k-means of k-means.",
+    )
+    domains: int | None = Field(
         None,
         ge=1,
-        le=1_000_000,
-        description="How many clusters; by default 1,000, or one for every 39 sampled documents where that is less. "
-        "There are never more than different vectors.",
+        le=20_000,
+        description="Merge the clusters, or those of the coarsest level, by Ward's linkage into so many domains.",
     )
     embedding: str = Field("embed", description="The column of vectors, as a layer of embed added it.")
     documents_per_cluster: int = Field(
@@ -36,21 +61,41 @@ class ClusterConfig(StageConfig):
     iterations: int = Field(20, ge=1, le=1000, description="Rounds of k-means.")
     seed: int = Field(0, ge=0, description="Decides which documents are sampled and where the centres start.")
 
+    @model_validator(mode="after")
+    def _options_agree(self) -> ClusterConfig:
+        if self.levels and self.clusters != "auto":
+            raise ValueError(f"clusters {self.clusters} and levels exclude each other; the first level is the clusters")
+        if any(second >= first for first, second in itertools.pairwise(self.levels)):
+            raise ValueError("levels: each must be of fewer clusters than the one before")
+        return self
+
 
 def needs(config: ClusterConfig) -> tuple[str, ...]:
     return (config.embedding,)
 
 
+def _above(config: ClusterConfig) -> list[str]:
+    domain = ["cluster_domain"] if config.domains is not None else []
+    return [*(f"cluster_level{number}" for number in range(2, len(config.levels) + 1)), *domain]
+
+
 def adds(config: ClusterConfig) -> pa.Schema:
     import pyarrow as pa
 
-    return pa.schema([("cluster", pa.int32()), ("cluster_distance", pa.float32())])
+    columns = [("cluster", pa.int32()), ("cluster_distance", pa.float32())]
+    return pa.schema([*columns, *((name, pa.int32()) for name in _above(config))])
+
+
+def _clusters(config: ClusterConfig) -> int:
+    from curate.algorithms import cluster_model
+
+    if config.clusters == "auto":
+        return config.levels[0] if config.levels else cluster_model.MOST_AUTO
+    return config.clusters
 
 
 def sample(config: ClusterConfig) -> int:
-    from curate.algorithms import cluster
-
-    return config.documents_per_cluster * (config.clusters or cluster.USUAL_CLUSTERS)
+    return config.documents_per_cluster * _clusters(config)
 
 
 def survey(table: pa.Table, mine: None, config: ClusterConfig) -> pa.Table:
@@ -64,26 +109,27 @@ def survey(table: pa.Table, mine: None, config: ClusterConfig) -> pa.Table:
 
 def settle(tables: Iterable[pa.Table], config: ClusterConfig) -> Settled:
     """Find the centres. Holds ten bytes for each number of the sampled vectors: 2.5 kB a document of 256."""
-    from curate.algorithms import cluster
+    from curate.algorithms import cluster_model
 
-    return Settled(cluster.trained(tables, config.clusters, config.iterations, config.seed))
+    counts = config.levels or (None if config.clusters == "auto" else [config.clusters])
+    resamples = config.resamples if config.levels else 0
+    wanted = cluster_model.Wanted(counts, resamples, config.domains, config.iterations, config.seed)
+    model, tree = cluster_model.trained(tables, wanted)
+    return Settled(model, details=[tree] if tree.num_rows else None)
 
 
 def prepare(model: pa.Table, config: ClusterConfig) -> Any:
-    from curate.algorithms import cluster
+    from curate.algorithms import cluster_model
 
-    return cluster.from_table(model)
+    return cluster_model.prepared(model, _above(config))
 
 
 def apply(table: pa.Table, mine: None, prepared: Any, config: ClusterConfig) -> Applied:
-    import pyarrow as pa
-
-    from curate.algorithms import cluster
+    from curate.algorithms import cluster_model
     from curate.stage import Applied
 
-    clusters, distances = cluster.assign_column(table[config.embedding], config.embedding, prepared)
-    columns = pa.table({"cluster": clusters, "cluster_distance": distances})
-    return Applied(columns, counts={"without_vector": clusters.null_count})
+    columns = cluster_model.assign_column(table[config.embedding], config.embedding, prepared)
+    return Applied(columns, counts={"without_vector": columns["cluster"].null_count})
 
 
 def needs_after(config: ClusterConfig) -> tuple[str, ...]:
@@ -106,10 +152,14 @@ def settle_clusters(tables: Iterable[pa.Table], config: ClusterConfig) -> Settle
 def report(model: pa.Table, summary: pa.Table, config: ClusterConfig) -> list[str]:
     from curate.algorithms import cluster_summary
 
-    asked = ""
-    if config.clusters is not None and model.num_rows < config.clusters:
-        asked = f" of the {config.clusters:,} asked for: the sample has no more different vectors"
-    return [f"{model.num_rows:,} clusters{asked}", *cluster_summary.lines(summary)]
+    found = [(model["level"].to_numpy() == number).sum() for number in range(1, max(1, len(config.levels)) + 1)]
+    wanted = config.levels or [found[0] if config.clusters == "auto" else config.clusters]
+    named = [
+        f"{there:,} clusters"
+        + (f" of the {asked:,} asked for: the sample has no more different vectors" if there < asked else "")
+        for there, asked in zip(found, wanted, strict=True)
+    ]
+    return [*named, *cluster_summary.lines(summary)]
 
 
 def memory(load: Load, config: ClusterConfig) -> int:
@@ -117,7 +167,7 @@ def memory(load: Load, config: ClusterConfig) -> int:
     vectors, whose length is taken as 1,024 where they are not there yet, and ten times the parts of the summary."""
     after = load.census < 0
     if load.kind == "settle" and after:
-        return (160 << 20) + (10 * load.bytes if load.measured else 60_000 * (config.clusters or 1000))
+        return (160 << 20) + (10 * load.bytes if load.measured else 60_000 * _clusters(config))
     if load.kind == "settle":
         numbers = 2048 * min(load.rows, sample(config))
         return (112 << 20) + 6 * (load.bytes if load.measured else numbers)
@@ -126,7 +176,7 @@ def memory(load: Load, config: ClusterConfig) -> int:
 
 STAGE = Stage(
     name="cluster",
-    revision=1,
+    revision=2,
     config=ClusterConfig,
     needs=needs,
     adds=adds,

@@ -30,7 +30,7 @@ CASES = {
     "pii": Case(),
     "clean": Case({"mask": ["pii"]}, {"to": MADE, "shard_bytes": "30k"}, before=("dsir",)),
     "embed": Case({"dimensions": 16, "sample": 150}),
-    "cluster": Case({"clusters": 5}, before=("embed",)),
+    "cluster": Case({"levels": [9, 4], "resamples": 1, "domains": 2}, before=("embed",)),
     "language": Case(),
     "fasttext": Case({"positive": [GOOD], "sample": 100, "epochs": 2}),
     "dsir": Case({"target": [GOOD]}),

@@ -22,9 +22,15 @@ def column(vectors, valid=None):
     return pa.chunked_array([arrow.vector_array(vectors.astype(np.float16), valid)])
 
 
+def train(vectors, clusters, iterations=20, seed=0):
+    """Plain k-means, the largest cluster first."""
+    found = cluster.kmeans(vectors, clusters, iterations, seed)
+    return cluster.largest_first(vectors, np.ones(len(vectors), dtype=np.int64), found)[0]
+
+
 def test_blobs_are_found_the_largest_first():
     vectors, owners = blobs()
-    centroids = cluster.train(vectors.copy(), 3, 20, 0)
+    centroids = train(vectors, 3)
     found, distances = cluster.assign(vectors, cluster.pack(centroids))
     assert found.tolist() == owners.tolist()
     assert np.linalg.norm(centroids, axis=1) == pytest.approx(np.ones(3), abs=1e-5)
@@ -34,7 +40,7 @@ def test_blobs_are_found_the_largest_first():
 
 def test_the_length_of_a_vector_does_not_count():
     vectors, _ = blobs()
-    centroids = cluster.pack(cluster.train(vectors.copy(), 3, 20, 0))
+    centroids = cluster.pack(train(vectors, 3))
     once, again = cluster.assign(vectors, centroids), cluster.assign(vectors * 4, centroids)
     assert (once[0] == again[0]).all()
     assert once[1] == pytest.approx(again[1], abs=1e-6)
@@ -42,43 +48,57 @@ def test_the_length_of_a_vector_does_not_count():
 
 def test_training_repeats_and_hangs_on_the_seed():
     vectors, _ = blobs((200,), spread=1.0)
-    first = cluster.train(vectors.copy(), 8, 5, 3)
-    assert first.tobytes() == cluster.train(vectors.copy(), 8, 5, 3).tobytes()
-    assert first.tobytes() != cluster.train(vectors.copy(), 8, 5, 4).tobytes()
-    assert cluster.train(vectors.copy(), 8, 5, (1 << 40) + 3).shape == first.shape
+    first = cluster.kmeans(vectors, 8, 5, 3)
+    assert first.tobytes() == cluster.kmeans(vectors, 8, 5, 3).tobytes()
+    assert first.tobytes() != cluster.kmeans(vectors, 8, 5, 4).tobytes()
+    assert cluster.kmeans(vectors, 8, 5, (1 << 40) + 3).shape == first.shape
 
 
-@pytest.mark.parametrize(("sizes", "asked", "made"), [((100, 57), None, 4), ((10,), None, 1), ((10,), 25, 10)])
+@pytest.mark.parametrize(("sizes", "asked", "made"), [((100, 57), "auto", 4), ((10,), "auto", 1), ((10,), 25, 10)])
 def test_how_many_clusters(sizes, asked, made):
-    assert len(cluster.train(blobs(sizes)[0], asked, 3, 0)) == made
+    assert len(fitted(blobs(sizes)[0], clusters=asked)) == made
 
 
 def test_equal_vectors_make_one_cluster():
     vectors = np.repeat(blobs((2,))[0], 20, axis=0)
-    assert len(cluster.train(vectors, 5, 3, 0)) == 2
+    assert len(cluster.kmeans(vectors, 5, 3, 0)) == 2
+
+
+def fitted(vectors, valid=None, **options):
+    """The model of vectors."""
+    config = ClusterConfig(**options)
+    table = pa.table({"embed": column(vectors, valid)})
+    return STAGE.before[0].settle([STAGE.before[0].survey(table, None, config)], config).model
+
+
+def applied(vectors, model, valid=None, **options):
+    config = ClusterConfig(**options)
+    return STAGE.apply(pa.table({"embed": column(vectors, valid)}), None, STAGE.prepare(model, config), config)
 
 
 def test_nulls_stay_null():
     vectors, owners = blobs()
     valid = np.ones(len(vectors), dtype=bool)
     valid[[0, 7]] = False
-    centroids = cluster.pack(cluster.train(vectors.copy(), 3, 20, 0))
-    clusters, distances = cluster.assign_column(column(vectors, valid), "embed", centroids)
+    found = applied(vectors, fitted(vectors, clusters=3), valid, clusters=3)
+    clusters = found.table["cluster"]
     assert [i for i, value in enumerate(clusters.to_pylist()) if value is None] == [0, 7]
-    assert distances.null_count == 2
+    assert found.table["cluster_distance"].null_count == 2
     assert clusters.drop_null().to_pylist() == owners[valid].tolist()
+    assert found.counts == {"without_vector": 2}
 
 
 def test_the_bytes_do_not_hang_on_the_cut_of_the_shards(monkeypatch):
     vectors, _ = blobs((200,), spread=1.0)
-    centroids = cluster.pack(cluster.train(vectors.copy(), 20, 5, 0))
-    whole = cluster.assign_column(column(vectors), "embed", centroids)
-    parts = [cluster.assign_column(column(vectors).slice(i, 7), "embed", centroids) for i in range(0, 200, 7)]
-    assert all(pa.concat_arrays(some).equals(one) for some, one in zip(zip(*parts, strict=True), whole, strict=True))
+    options = {"levels": [20, 5], "domains": 2, "resamples": 1}
+    model = fitted(vectors, **options)
+    whole = applied(vectors, model, **options).table
+    assert whole.schema == STAGE.adds(ClusterConfig(**options))
+    assert whole.column_names == ["cluster", "cluster_distance", "cluster_level2", "cluster_domain"]
+    parts = [applied(vectors[i : i + 7], model, **options).table for i in range(0, 200, 7)]
+    assert pa.concat_tables(parts).combine_chunks() == whole.combine_chunks()
     monkeypatch.setattr(cluster, "_ROWS_AT_ONCE", 3)
-    assert all(
-        a.equals(b) for a, b in zip(cluster.assign_column(column(vectors), "embed", centroids), whole, strict=True)
-    )
+    assert applied(vectors, model, **options).table == whole
 
 
 def test_a_column_that_holds_no_vectors():
@@ -90,10 +110,10 @@ def test_no_vectors_at_all():
     nothing = pa.table({"embed": column(np.ones((3, 4)), np.zeros(3, dtype=bool))})
     config = ClusterConfig()
     model = STAGE.before[0].settle(iter([STAGE.before[0].survey(nothing, None, config)]), config).model
-    applied = STAGE.apply(nothing, None, STAGE.prepare(model, config), config)
-    assert applied.table["cluster"].null_count == 3
+    found = STAGE.apply(nothing, None, STAGE.prepare(model, config), config)
+    assert found.table["cluster"].null_count == 3
     with pytest.raises(UsageError, match="no document of the sample has a vector"):
-        cluster.assign_column(column(np.ones((1, 4))), "embed", STAGE.prepare(model, config))
+        applied(np.ones((1, 4)), model)
 
 
 # --- the summary -----------------------------------------------------------------------------------
@@ -164,7 +184,7 @@ def test_a_corpus_without_clusters():
 
 def test_the_report_shows_the_largest_and_says_when_there_are_fewer():
     summary = cluster_summary.summarise([cluster_summary.partial(shard(ROWS), 0)])
-    model = pa.table({"cluster": pa.array([0, 1, 2], pa.int32())})
+    model = pa.table({"level": pa.array([1, 1, 1], pa.int32())})
     lines = STAGE.report(model, summary, ClusterConfig(clusters=9))
     assert lines[0] == "3 clusters of the 9 asked for: the sample has no more different vectors"
     assert lines[2].split()[:3] == ["4", "4", "0.438"]
@@ -173,12 +193,31 @@ def test_the_report_shows_the_largest_and_says_when_there_are_fewer():
 
 
 def test_what_is_sampled():
-    assert STAGE.before[0].sample(ClusterConfig()) == 100_000
+    assert STAGE.before[0].sample(ClusterConfig()) == 400_000
+    assert STAGE.before[0].sample(ClusterConfig(levels=[50, 7])) == 5_000
     assert STAGE.before[0].sample(ClusterConfig(clusters=7, documents_per_cluster=50)) == 350
     assert STAGE.needs(ClusterConfig(embedding="other")) == ("other",)
 
 
-@pytest.mark.parametrize("options", [{"clusters": 0}, {"iterations": 0}, {"documents_per_cluster": 0}, {"k": 3}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"clusters": 0},
+        {"clusters": "some"},
+        {"iterations": 0},
+        {"documents_per_cluster": 0},
+        {"k": 3},
+        {"levels": "5,5"},
+        {"levels": "5,x"},
+        {"levels": [5], "clusters": 5},
+        {"domains": 0},
+    ],
+)
 def test_wrong_options(options):
     with pytest.raises(ValidationError):
         ClusterConfig(**options)
+
+
+def test_levels_are_given_with_commas():
+    assert ClusterConfig(levels="500,20").levels == [500, 20]
+    assert ClusterConfig(levels=["500", "20,3"]).levels == [500, 20, 3]
