@@ -14,6 +14,7 @@ ALL = (
     "dedup",
     "dedup-lines",
     "dedup-substrings",
+    "rules",
     "decontaminate",
     "pii",
     "clean",

@@ -26,6 +26,7 @@ CASES = {
     "dedup": Case({"threshold": 0.6, "ngram": 3}),
     "dedup-substrings": Case({"length": 12, "scope_bytes": 60_000}, {"to": MADE, "shard_bytes": "30k"}),
     "dedup-lines": Case({"min_bytes": 8}, {"to": MADE, "shard_bytes": "30k"}, before=("dsir",)),
+    "rules": Case(),
     "decontaminate": Case({"benchmark": [GOOD]}),
     "pii": Case(),
     "clean": Case({"mask": ["pii"]}, {"to": MADE, "shard_bytes": "30k"}, before=("dsir",)),

@@ -1,0 +1,317 @@
+"""All that the rules count of a text, in one pass a document; ratios are made of the counts elsewhere.
+
+Every statistic comes from the text's own bytes. Line by line the words are found once, for all that asks for words;
+the line is put through C4's rules on the way, and what they keep is looked at by FineWeb's again.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from curate.kernels import njit
+from curate.kernels.c4 import ENDED, KEPT, KINDS, clean_line
+from curate.kernels.rules_characters import (
+    CAPITAL,
+    DECIMAL,
+    LETTER,
+    MARK,
+    PUNCTUATION,
+    SPACE,
+    SYMBOL,
+    bits,
+    count_characters,
+    line_end,
+    strip,
+)
+from curate.kernels.rules_grams import LONGEST, MOST_WORDS, Grams, grams_room, repeat_words
+from curate.kernels.rules_lines import (
+    LINE_FIELDS,
+    MOST_LINES,
+    line_statistics,
+    paragraph_statistics,
+)
+from curate.kernels.rules_parse import PLACES, parsed_bytes
+from curate.kernels.rules_words import (
+    Chunk,
+    chunk_room,
+    cut_chunk,
+    ends_sentence,
+    find,
+    hash_word,
+    kinds_of,
+    read_chunk,
+)
+from curate.kernels.unicode import decode
+
+(
+    CHARACTERS,
+    LETTERS,
+    DIGITS,
+    CAPITALS,
+    SPACES,
+    SYMBOLS,
+    HASHES,
+    ELLIPSES,
+    WORDS,
+    PLAIN_WORDS,
+    PLAIN_CHARACTERS,
+    MINI_WORDS,
+    LETTER_WORDS,
+    DIFFERENT_WORDS,
+    COMPARED_CHARACTERS,
+    SENTENCES,
+    STOP_WORDS,
+    LANGUAGE,
+    LANGUAGE_WORDS,
+    PARSED_BYTES,
+    ROWS,
+    BULLETS,
+    ELLIPSIS_ROWS,
+    PARAGRAPHS,
+    PARAGRAPH_CHARACTERS,
+    REPEATED_PARAGRAPHS,
+    REPEATED_PARAGRAPH_CHARACTERS,
+    C4_MARKS,
+    C4_ENDED_MARKS,
+    C4_CITATIONS,
+    C4_SENTENCES,
+    C4_ENDED_LINES,
+    C4_ENDED_SENTENCES,
+    C4_CHARACTERS,
+    C4_WORDS,
+    _COUNTED,
+) = range(36)
+C4_KINDS = _COUNTED
+"""Lines by what C4's rules do to them, KINDS of them."""
+LINES = C4_KINDS + KINDS
+"""`rules_lines`' statistics of the whole text, LINE_FIELDS of them, and then of what C4 keeps."""
+C4_LINES = LINES + LINE_FIELDS
+TOPS = C4_LINES + LINE_FIELDS
+"""Characters of the most frequent n words, from TOPS + 2 on."""
+REPEATS = TOPS + LONGEST + 1
+"""Characters of repeated n words, from REPEATS + 2 on."""
+FIELDS = REPEATS + LONGEST + 1
+
+LANGUAGES = 64
+
+_FULL_STOP = 46
+_ELLIPSIS = 0x2026
+_BULLET = 0x2022
+
+
+class Room(NamedTuple):
+    """Scratch for documents of at most a number of bytes.
+
+    seen: uint64, for lines. text: uint8, what C4 keeps. parse: int64. languages: int64, stop words of each.
+    """
+
+    chunk: Chunk
+    grams: Grams
+    seen: np.ndarray
+    text: np.ndarray
+    parse: np.ndarray
+    languages: np.ndarray
+
+
+@njit(nogil=True, cache=True)
+def room(longest):
+    """Scratch for documents of at most `longest` bytes.
+
+    Touched are 1 byte for each of the longest document, 41 to 58 for each of its words and 16 to 32 for each of its
+    lines, up to `MOST_WORDS` and `MOST_LINES`: 300 MiB at most beside the text, 4 for a document of 64 KiB.
+    """
+    lines = 16
+    while lines < 2 * min(longest + 1, MOST_LINES):
+        lines *= 2
+    return Room(
+        chunk_room(),
+        grams_room(longest),
+        np.empty(lines, np.uint64),
+        np.empty(longest + 1, np.uint8),
+        np.empty(PLACES, np.int64),
+        np.empty(LANGUAGES, np.int64),
+    )
+
+
+@njit(nogil=True, cache=True)
+def measure(offsets, data, characters, lexicon, out):
+    """Count: out (n, FIELDS) int64; offsets (n + 1,) int64 into the UTF-8 of data."""
+    longest = 0
+    for i in range(len(offsets) - 1):
+        longest = max(longest, offsets[i + 1] - offsets[i])
+    scratch = room(longest)
+    for i in range(len(offsets) - 1):
+        start, end = offsets[i], offsets[i + 1]
+        row = out[i]
+        row[:] = 0
+        scratch.languages[:] = 0
+        scratch.grams.lengths[0] = 0
+        row[PARSED_BYTES] = parsed_bytes(data, start, end, scratch.parse)
+        _count_kinds(data, start, end, characters, row)
+        line_statistics(data, start, end, characters, scratch.seen, row[LINES:C4_LINES])
+        (
+            row[PARAGRAPHS],
+            row[PARAGRAPH_CHARACTERS],
+            row[REPEATED_PARAGRAPHS],
+            row[REPEATED_PARAGRAPH_CHARACTERS],
+        ) = paragraph_statistics(data, start, end, characters, scratch.seen)
+        kept = _read_lines(data, start, end, characters, lexicon, scratch, row)
+        first, last = strip(scratch.text, 0, kept, characters)
+        row[C4_CHARACTERS] = count_characters(scratch.text, first, last)
+        line_statistics(scratch.text, first, last, characters, scratch.seen, row[C4_LINES:TOPS])
+        compared = min(row[WORDS], MOST_WORDS)
+        row[DIFFERENT_WORDS] = repeat_words(scratch.grams, compared, row[TOPS:REPEATS], row[REPEATS:FIELDS])
+        if row[WORDS] <= MOST_WORDS:
+            row[COMPARED_CHARACTERS] = row[CHARACTERS]
+        else:
+            row[COMPARED_CHARACTERS] = count_characters(data, start, row[COMPARED_CHARACTERS])
+        row[LANGUAGE] = np.argmax(scratch.languages)
+        row[LANGUAGE_WORDS] = scratch.languages[row[LANGUAGE]]
+
+
+@njit(nogil=True, cache=True)
+def _count_kinds(data, start, end, characters, row):
+    """Characters by kind, number signs and ellipses."""
+    letters, digits, capitals, spaces, symbols, hashes, ellipses, number, dots = 0, 0, 0, 0, 0, 0, 0, 0, 0
+    at = start
+    while at < end:
+        byte = data[at]
+        if byte < 128:
+            flags = characters.ascii[byte]
+            at += 1
+            hashes += byte == 35
+            dots = dots + 1 if byte == _FULL_STOP else 0
+            if dots == 3:
+                ellipses += 1
+                dots = 0
+        else:
+            code_point, length = decode(data, at)
+            flags = bits(characters, code_point)
+            at += length
+            dots = 0
+            ellipses += code_point == _ELLIPSIS
+        number += 1
+        letters += flags & LETTER != 0
+        digits += flags & DECIMAL != 0
+        capitals += flags & CAPITAL != 0
+        spaces += flags & SPACE != 0
+        symbols += flags & SYMBOL != 0
+    row[CHARACTERS], row[LETTERS], row[DIGITS], row[CAPITALS] = number, letters, digits, capitals
+    row[SPACES], row[SYMBOLS], row[HASHES], row[ELLIPSES] = spaces, symbols, hashes, ellipses
+
+
+@njit(nogil=True, cache=True)
+def _read_lines(data, start, end, characters, lexicon, room, row):
+    """Words, sentences and C4's rules, line by line; gives the bytes of what C4 keeps, in room.text."""
+    kept = 0
+    at = start
+    while at < end:
+        stop, following = line_end(data, at, end)
+        first, last = strip(data, at, stop, characters)
+        words, sentences = _read_words(data, first, last, characters, lexicon, room, row, True)
+        row[ROWS] += 1
+        row[SENTENCES] += sentences
+        _count_ends(data, first, last, row)
+        kind, marks, cited, written = clean_line(data, first, last, characters, False, room.text, kept)
+        row[C4_KINDS + kind] += 1
+        row[C4_MARKS] |= marks
+        if marks & ENDED:
+            row[C4_ENDED_MARKS] |= marks
+        if kind == KEPT:
+            if cited:
+                words, sentences = _read_words(room.text, kept, written, characters, lexicon, room, row, False)
+            row[C4_CITATIONS] += cited
+            row[C4_WORDS] += words
+            row[C4_SENTENCES] += sentences
+            if marks & ENDED:
+                row[C4_ENDED_LINES] += 1
+                row[C4_ENDED_SENTENCES] += sentences
+            room.text[written] = 10
+            kept = written + 1
+        at = following
+    return kept
+
+
+@njit(nogil=True, cache=True)
+def _count_ends(data, first, last, row):
+    """Whether a line begins with a bullet, and ends with an ellipsis."""
+    if last == first:
+        return
+    row[BULLETS] += data[first] == 45
+    if last - first > 2:
+        row[BULLETS] += data[first] == 0xE2 and data[first + 1] == 0x80 and data[first + 2] == 0xA2
+        a, b, c = data[last - 3], data[last - 2], data[last - 1]
+        row[ELLIPSIS_ROWS] += (a == 46 and b == 46 and c == 46) or (a == 0xE2 and b == 0x80 and c == 0xA6)
+
+
+@njit(nogil=True, cache=True)
+def _read_words(data, start, end, characters, lexicon, room, row, adding):
+    """The words and sentences of a line, which begins and ends with no white space; counts words if `adding`."""
+    chunk = room.chunk
+    words, sentences = 0, 0
+    ended = False
+    at = start
+    while at < end:
+        at, spaced = _skip_space(data, at, end, characters)
+        if spaced:
+            sentences = max(sentences, 1) + ended
+            ended = False
+        if at == end:
+            break
+        at, number, seen = read_chunk(data, at, end, characters, chunk)
+        found = cut_chunk(data, number, seen, lexicon, chunk)
+        for i in range(found):
+            begin, stop = chunk.begins[i], chunk.ends[i]
+            flags = kinds_of(begin, stop, chunk)
+            ends = ends_sentence(stop - begin, flags)
+            if sentences == 0:
+                sentences = 1
+            if ended and not ends and not flags & PUNCTUATION:
+                sentences += 1
+                ended = False
+            elif ends:
+                ended = True
+            if adding:
+                _add_word(data, chunk.places[begin], chunk.places[stop], stop - begin, flags, lexicon, room, row)
+        words += found
+    return words, sentences
+
+
+@njit(nogil=True, cache=True)
+def _skip_space(data, at, end, characters):
+    """Where white space ends, and whether it is more than one blank, which is a token of its own to a sentence."""
+    if at < end and data[at] == 32 and at + 1 < end and 32 < data[at + 1] < 128:
+        return at + 1, False
+    number = 0
+    blank = at < end and data[at] == 32
+    while at < end:
+        code_point, length = decode(data, at)
+        if not bits(characters, code_point) & SPACE:
+            break
+        number += 1
+        at += length
+    return at, number > 1 or (number == 1 and not blank)
+
+
+@njit(nogil=True, cache=True)
+def _add_word(data, begin, end, length, flags, lexicon, room, row):
+    key = hash_word(data, begin, end)
+    words = row[WORDS]
+    if words < MOST_WORDS:
+        room.grams.hashes[words] = key
+        room.grams.lengths[words + 1] = room.grams.lengths[words] + length
+        row[COMPARED_CHARACTERS] = end
+    row[WORDS] = words + 1
+    row[LETTER_WORDS] += flags & LETTER != 0
+    if flags & MARK:
+        return
+    row[PLAIN_WORDS] += 1
+    row[PLAIN_CHARACTERS] += length
+    row[MINI_WORDS] += length <= 3
+    place = find(lexicon, key)
+    if place >= 0:
+        row[STOP_WORDS] |= lexicon.gopher[place]
+        for i in range(lexicon.first[place], lexicon.last[place]):
+            room.languages[lexicon.languages[i]] += 1

@@ -1,0 +1,151 @@
+"""Lines and paragraphs of a text: how they end, how long they are and how many repeat earlier ones.
+
+Lines are compared by the low half of MurmurHash3_x64_128: two different ones of k are taken for one with a
+probability of at most k^2 / 2^65.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from curate.kernels import njit
+from curate.kernels.hashing import murmur128
+from curate.kernels.rules_characters import SPACE, TERMINAL, bits, count_characters, last_bits, strip
+from curate.kernels.unicode import decode
+
+MOST_LINES = 1 << 22
+"""Of different lines are remembered; what is new after them counts as no repetition."""
+SHORT_LINE = 30
+
+(
+    FILLED,
+    FILLED_CHARACTERS,
+    LONGEST_LINE,
+    PUNCTUATED,
+    SHORT,
+    FILLED_REPEATED_CHARACTERS,
+    NEWLINES,
+    SEGMENTS,
+    REPEATED,
+    REPEATED_CHARACTERS,
+    LINE_FIELDS,
+) = range(11)
+
+_NEWLINE = 10
+_0 = np.uint64(0)
+_1 = np.uint64(1)
+
+
+@njit(nogil=True, cache=True)
+def count_byte(data, start, end, byte):
+    """How often a byte is in data[start:end]."""
+    total = 0
+    for i in range(start, end):
+        total += data[i] == byte
+    return total
+
+
+@njit(nogil=True, cache=True)
+def prepared(seen, lines):
+    """The part of the table `seen` that so many lines need, emptied."""
+    size = 16
+    while size < 2 * min(lines, MOST_LINES) and size < len(seen):
+        size *= 2
+    seen[:size] = _0
+    return seen[:size]
+
+
+@njit(nogil=True, cache=True)
+def is_new(seen, held, data, start, end):
+    """Whether data[start:end] is not among the `held` strings of the table; it is then entered, if there is room."""
+    key, _ = murmur128(data, start, end, _0)
+    key = key if key else _1
+    mask = np.uint64(len(seen) - 1)
+    slot = key & mask
+    while seen[slot]:
+        if seen[slot] == key:
+            return False
+        slot = (slot + _1) & mask
+    if 2 * held < len(seen):
+        seen[slot] = key
+    return True
+
+
+@njit(nogil=True, cache=True)
+def _is_blank(data, start, end, characters):
+    at = start
+    while at < end:
+        code_point, length = decode(data, at)
+        if not bits(characters, code_point) & SPACE:
+            return False
+        at += length
+    return True
+
+
+@njit(nogil=True, cache=True)
+def line_statistics(data, start, end, characters, seen, out):
+    """Statistics of the lines of data[start:end], which newlines part: out (LINE_FIELDS,) int64.
+
+    FILLED to FILLED_REPEATED_CHARACTERS are of lines with more than white space in them, as FineWeb counts; SEGMENTS
+    to REPEATED_CHARACTERS of what one or more newlines part, empty strings before and after them included, as Gopher's
+    filter counts. seen: uint64, a power of two of places, at least twice the lines or MOST_LINES.
+    """
+    out[:] = 0
+    out[NEWLINES] = count_byte(data, start, end, _NEWLINE)
+    table = prepared(seen, out[NEWLINES] + 1)
+    held = 0
+    at = start
+    while at < end:
+        stop = at
+        while stop < end and data[stop] != _NEWLINE:
+            stop += 1
+        if stop > at:
+            new = is_new(table, held, data, at, stop)
+            held += new
+            _add_line(data, at, stop, characters, new, out)
+        at = stop + 1
+    empty = 2 if end == start else np.int64(data[start] == _NEWLINE) + np.int64(data[end - 1] == _NEWLINE)
+    out[SEGMENTS] += empty
+    out[REPEATED] += empty == 2
+
+
+@njit(nogil=True, cache=True)
+def _add_line(data, at, stop, characters, new, out):
+    length = count_characters(data, at, stop)
+    out[SEGMENTS] += 1
+    if not new:
+        out[REPEATED] += 1
+        out[REPEATED_CHARACTERS] += length
+    if _is_blank(data, at, stop, characters):
+        return
+    out[FILLED] += 1
+    out[FILLED_CHARACTERS] += length
+    out[LONGEST_LINE] = max(out[LONGEST_LINE], length)
+    out[PUNCTUATED] += last_bits(data, at, stop, characters) & TERMINAL != 0
+    out[SHORT] += length <= SHORT_LINE
+    if not new:
+        out[FILLED_REPEATED_CHARACTERS] += length
+
+
+@njit(nogil=True, cache=True)
+def paragraph_statistics(data, start, end, characters, seen):
+    """Of what two or more newlines part, white space around the text left out: (number, characters, repeated ones,
+    characters of those)."""
+    start, end = strip(data, start, end, characters)
+    table = prepared(seen, count_byte(data, start, end, _NEWLINE) // 2 + 1)
+    number, total, repeated, repeated_characters = 0, 0, 0, 0
+    at = start
+    while at < end:
+        stop = at
+        while stop < end and not (data[stop] == _NEWLINE and data[stop + 1] == _NEWLINE):
+            stop += 1
+        length = count_characters(data, at, stop)
+        if not is_new(table, number - repeated, data, at, stop):
+            repeated += 1
+            repeated_characters += length
+        number += 1
+        total += length
+        at = stop
+        while at < end and data[at] == _NEWLINE:
+            at += 1
+    return number, total, repeated, repeated_characters

@@ -1,0 +1,58 @@
+"""How well a text compresses: the size of a greedy LZ77 parse in the format of LZ4 blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from curate.kernels import njit
+
+PLACES = 1 << 12
+_MULTIPLIER = np.uint64(2654435761)
+_LOW = np.uint64(0xFFFFFFFF)
+_SHIFT = np.uint64(20)
+_WINDOW = 65_535
+
+
+@njit(nogil=True, cache=True)
+def _four(data, at):
+    first = np.uint64(at)
+    value = np.uint64(0)
+    for i in range(4):
+        value |= np.uint64(data[first + np.uint64(i)]) << np.uint64(8 * i)
+    return value
+
+
+@njit(nogil=True, cache=True)
+def parsed_bytes(data, start, end, table):
+    """Bytes of the parse of data[start:end]. table: int64, shape (PLACES,), scratch.
+
+    A match is at least four bytes, at most 65,535 bytes back, at the last place where the same hash stood; after
+    misses the search steps faster, as LZ4's does. Literals and matches cost what the format writes for them.
+    """
+    table[:] = -1
+    size = 0
+    anchor = at = start
+    misses = 64
+    while at + 4 <= end:
+        four = _four(data, at)
+        place = (four * _MULTIPLIER & _LOW) >> _SHIFT
+        other = table[place]
+        table[place] = at
+        if other < 0 or at - other > _WINDOW or _four(data, other) != four:
+            at += misses >> 6
+            misses += 1
+            continue
+        length = 4
+        while at + length < end and data[other + length] == data[at + length]:
+            length += 1
+        size += 3 + _extra(at - anchor) + at - anchor + _extra(length - 4)
+        at += length
+        anchor = at
+        misses = 64
+    return size + 1 + _extra(end - anchor) + end - anchor
+
+
+@njit(nogil=True, cache=True)
+def _extra(length):
+    """Bytes of a length beyond the four bits in the token."""
+    return 0 if length < 15 else 1 + (length - 15) // 255
