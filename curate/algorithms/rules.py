@@ -16,7 +16,8 @@ from curate.kernels import arrow, c4
 from curate.kernels import rules as kernels
 from curate.kernels import rules_lines as lines
 from curate.kernels.rules_characters import characters
-from curate.kernels.rules_words import MOST_PIECES, Lexicon, hash_word
+from curate.kernels.rules_words import GOPHER as BIT_OF_GOPHER
+from curate.kernels.rules_words import KEY, PIECES, STOPS, UNIT, find, hash_word
 
 _BATCH = 4096
 _LANGUAGES = sorted(STOP_WORDS)
@@ -160,49 +161,28 @@ def _c4(of: _Of) -> dict[str, np.ndarray]:
 
 
 @functools.cache
-def lexicon() -> Lexicon:
+def lexicon() -> np.ndarray:
     """What the kernels know of single words: stop words, also with a capital, exceptions and units."""
-    cut = exceptions()
-    spoken: dict[str, list[int]] = {}
-    for number, code in enumerate(_LANGUAGES):
-        for word in dict.fromkeys(STOP_WORDS[code].split()):
-            for form in {word, word.capitalize()}:
-                spoken.setdefault(form, []).append(number)
-    known = sorted({*cut, *spoken, *GOPHER})
-    size = 1 << (4 * len(known) - 1).bit_length()
-    found = Lexicon(
-        keys=np.zeros(size, dtype=np.uint64),
-        exceptions=np.full(size, -1, dtype=np.int32),
-        pieces=np.zeros((len(cut), MOST_PIECES), dtype=np.int8),
-        first=np.zeros(size, dtype=np.int32),
-        last=np.zeros(size, dtype=np.int32),
-        languages=np.array([number for word in known for number in spoken.get(word, ())], dtype=np.uint8),
-        gopher=np.zeros(size, dtype=np.uint8),
-        units=np.sort(np.array([_hash(unit) for unit in units()], dtype=np.uint64)),
-    )
-    rows = {word: row for row, word in enumerate(cut)}
-    at = 0
-    for word in known:
-        slot = _enter(found.keys, _hash(word))
-        found.first[slot] = at
-        at += len(spoken.get(word, ()))
-        found.last[slot] = at
-        if word in GOPHER:
-            found.gopher[slot] = 1 << GOPHER.index(word)
-        if word in cut:
-            found.exceptions[slot] = rows[word]
-            found.pieces[rows[word], : len(cut[word])] = [len(piece) for piece in cut[word]]
-    return found
+    words = [word for spoken in STOP_WORDS.values() for word in spoken.split()]
+    known = sorted({*exceptions(), *units(), *GOPHER, *words, *(word.capitalize() for word in words)})
+    table = np.zeros((1 << (4 * len(known)).bit_length(), 4), dtype=np.uint64)
+    rows = {word: _enter(table, word) for word in known}
+    for word, pieces in exceptions().items():
+        table[rows[word], PIECES] |= np.uint64(sum(len(piece) << 4 * i for i, piece in enumerate(pieces)))
+    for word in units():
+        table[rows[word], PIECES] |= UNIT
+    for i, word in enumerate(GOPHER):
+        table[rows[word], STOPS] |= np.uint64(1) << BIT_OF_GOPHER + np.uint64(i)
+    for i, code in enumerate(_LANGUAGES):
+        for word in STOP_WORDS[code].split():
+            for form in (word, word.capitalize()):
+                table[rows[form], STOPS] |= np.uint64(1 << i)
+    return table
 
 
-def _hash(word: str) -> int:
+def _enter(table: np.ndarray, word: str) -> int:
     data = np.frombuffer(word.encode(), dtype=np.uint8)
-    return int(hash_word(data, 0, len(data)))
-
-
-def _enter(keys: np.ndarray, key: int) -> int:
-    slot = key & (len(keys) - 1)
-    while keys[slot]:
-        slot = (slot + 1) & (len(keys) - 1)
-    keys[slot] = key
-    return slot
+    key = hash_word(data, 0, len(data))
+    row = int(find(table, np.uint64(key)))
+    table[row, KEY] = key
+    return row

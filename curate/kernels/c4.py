@@ -126,7 +126,7 @@ def _words(data, start, end, characters):
     while at < end:
         byte = data[at]
         if byte < 128:
-            space = characters.ascii[byte] & SPACE != 0
+            space = characters[byte] & SPACE != 0
             at += 1
         else:
             code_point, size = decode(data, at)

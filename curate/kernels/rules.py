@@ -15,9 +15,11 @@ from curate.kernels.c4 import ENDED, KEPT, KINDS, clean_line
 from curate.kernels.rules_characters import (
     CAPITAL,
     DECIMAL,
+    ENDS,
     LETTER,
     MARK,
     PUNCTUATION,
+    RULED,
     SPACE,
     SYMBOL,
     bits,
@@ -32,16 +34,23 @@ from curate.kernels.rules_lines import (
     line_statistics,
     paragraph_statistics,
 )
-from curate.kernels.rules_parse import PLACES, parsed_bytes
+from curate.kernels.rules_parse import TABLE, parsed_bytes
 from curate.kernels.rules_words import (
-    Chunk,
+    BEGINS,
+    ENDINGS,
+    EXCEPTION,
+    GOPHER,
+    PIECES,
+    PLACES,
+    STOPS,
     chunk_room,
     cut_chunk,
-    ends_sentence,
     find,
     hash_word,
     kinds_of,
+    put_pieces,
     read_chunk,
+    with_common,
 )
 from curate.kernels.unicode import decode
 
@@ -94,20 +103,22 @@ REPEATS = TOPS + LONGEST + 1
 """Characters of repeated n words, from REPEATS + 2 on."""
 FIELDS = REPEATS + LONGEST + 1
 
-LANGUAGES = 64
+LANGUAGES = 56
 
 _FULL_STOP = 46
 _ELLIPSIS = 0x2026
-_BULLET = 0x2022
+_1 = np.uint64(1)
+_LANGUAGE_BITS = np.uint64((1 << LANGUAGES) - 1)
 
 
 class Room(NamedTuple):
     """Scratch for documents of at most a number of bytes.
 
-    seen: uint64, for lines. text: uint8, what C4 keeps. parse: int64. languages: int64, stop words of each.
+    chunk: see `rules_words.CODES`. seen: uint64, for lines. text: uint8, what C4 keeps. parse: int64.
+    languages: int64, shape (LANGUAGES,), stop words of each.
     """
 
-    chunk: Chunk
+    chunk: np.ndarray
     grams: Grams
     seen: np.ndarray
     text: np.ndarray
@@ -116,7 +127,7 @@ class Room(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def room(longest):
+def make_room(longest):
     """Scratch for documents of at most `longest` bytes.
 
     Touched are 1 byte for each of the longest document, 41 to 58 for each of its words and 16 to 32 for each of its
@@ -130,7 +141,7 @@ def room(longest):
         grams_room(longest),
         np.empty(lines, np.uint64),
         np.empty(longest + 1, np.uint8),
-        np.empty(PLACES, np.int64),
+        np.empty(TABLE, np.int64),
         np.empty(LANGUAGES, np.int64),
     )
 
@@ -141,34 +152,37 @@ def measure(offsets, data, characters, lexicon, out):
     longest = 0
     for i in range(len(offsets) - 1):
         longest = max(longest, offsets[i + 1] - offsets[i])
-    scratch = room(longest)
+    room = make_room(longest)
     for i in range(len(offsets) - 1):
         start, end = offsets[i], offsets[i + 1]
         row = out[i]
         row[:] = 0
-        scratch.languages[:] = 0
-        scratch.grams.lengths[0] = 0
-        row[PARSED_BYTES] = parsed_bytes(data, start, end, scratch.parse)
+        row[PARSED_BYTES] = parsed_bytes(data, start, end, room.parse)
         _count_kinds(data, start, end, characters, row)
-        line_statistics(data, start, end, characters, scratch.seen, row[LINES:C4_LINES])
-        (
-            row[PARAGRAPHS],
-            row[PARAGRAPH_CHARACTERS],
-            row[REPEATED_PARAGRAPHS],
-            row[REPEATED_PARAGRAPH_CHARACTERS],
-        ) = paragraph_statistics(data, start, end, characters, scratch.seen)
-        kept = _read_lines(data, start, end, characters, lexicon, scratch, row)
-        first, last = strip(scratch.text, 0, kept, characters)
-        row[C4_CHARACTERS] = count_characters(scratch.text, first, last)
-        line_statistics(scratch.text, first, last, characters, scratch.seen, row[C4_LINES:TOPS])
-        compared = min(row[WORDS], MOST_WORDS)
-        row[DIFFERENT_WORDS] = repeat_words(scratch.grams, compared, row[TOPS:REPEATS], row[REPEATS:FIELDS])
-        if row[WORDS] <= MOST_WORDS:
-            row[COMPARED_CHARACTERS] = row[CHARACTERS]
-        else:
-            row[COMPARED_CHARACTERS] = count_characters(data, start, row[COMPARED_CHARACTERS])
-        row[LANGUAGE] = np.argmax(scratch.languages)
-        row[LANGUAGE_WORDS] = scratch.languages[row[LANGUAGE]]
+        line_statistics(data, start, end, characters, room.seen, row[LINES:C4_LINES])
+        paragraph_statistics(data, start, end, characters, room.seen, row[PARAGRAPHS:C4_MARKS])
+        room.languages[:] = 0
+        kept = read_lines(
+            data, start, end, characters, lexicon,
+            room.chunk, room.grams.hashes, room.grams.lengths, room.languages, room.text, row,
+        )  # fmt: skip
+        row[LANGUAGE] = np.argmax(room.languages)
+        row[LANGUAGE_WORDS] = room.languages[row[LANGUAGE]]
+        first, last = strip(room.text, 0, kept, characters)
+        row[C4_CHARACTERS] = count_characters(room.text, first, last)
+        line_statistics(room.text, first, last, characters, room.seen, row[C4_LINES:TOPS])
+        _count_repeats(data, start, room.grams, row)
+
+
+@njit(nogil=True, cache=True)
+def _count_repeats(data, start, grams, row):
+    """Repeated words in a row, and the characters of the text as far as words are compared."""
+    compared = min(row[WORDS], MOST_WORDS)
+    row[DIFFERENT_WORDS] = repeat_words(grams, compared, row[TOPS:REPEATS], row[REPEATS:FIELDS])
+    if row[WORDS] <= MOST_WORDS:
+        row[COMPARED_CHARACTERS] = row[CHARACTERS]
+    else:
+        row[COMPARED_CHARACTERS] = count_characters(data, start, row[COMPARED_CHARACTERS])
 
 
 @njit(nogil=True, cache=True)
@@ -179,7 +193,7 @@ def _count_kinds(data, start, end, characters, row):
     while at < end:
         byte = data[at]
         if byte < 128:
-            flags = characters.ascii[byte]
+            flags = characters[byte]
             at += 1
             hashes += byte == 35
             dots = dots + 1 if byte == _FULL_STOP else 0
@@ -203,32 +217,35 @@ def _count_kinds(data, start, end, characters, row):
 
 
 @njit(nogil=True, cache=True)
-def _read_lines(data, start, end, characters, lexicon, room, row):
-    """Words, sentences and C4's rules, line by line; gives the bytes of what C4 keeps, in room.text."""
+def read_lines(data, start, end, characters, lexicon, chunk, hashes, lengths, languages, text, row):
+    """Words, sentences and C4's rules, line by line; gives the bytes of what C4 keeps, in `text`."""
+    lengths[0] = 0
     kept = 0
     at = start
     while at < end:
         stop, following = line_end(data, at, end)
         first, last = strip(data, at, stop, characters)
-        words, sentences = _read_words(data, first, last, characters, lexicon, room, row, True)
+        before = row[WORDS]
+        sentences = _read_words(data, first, last, characters, lexicon, chunk, hashes, lengths, languages, row)
+        words = row[WORDS] - before
         row[ROWS] += 1
         row[SENTENCES] += sentences
         _count_ends(data, first, last, row)
-        kind, marks, cited, written = clean_line(data, first, last, characters, False, room.text, kept)
+        kind, marks, cited, written = clean_line(data, first, last, characters, False, text, kept)
         row[C4_KINDS + kind] += 1
         row[C4_MARKS] |= marks
         if marks & ENDED:
             row[C4_ENDED_MARKS] |= marks
         if kind == KEPT:
             if cited:
-                words, sentences = _read_words(room.text, kept, written, characters, lexicon, room, row, False)
+                words, sentences = count_words(text, kept, written, characters, lexicon, chunk)
             row[C4_CITATIONS] += cited
             row[C4_WORDS] += words
             row[C4_SENTENCES] += sentences
             if marks & ENDED:
                 row[C4_ENDED_LINES] += 1
                 row[C4_ENDED_SENTENCES] += sentences
-            room.text[written] = 10
+            text[written] = 10
             kept = written + 1
         at = following
     return kept
@@ -247,36 +264,73 @@ def _count_ends(data, first, last, row):
 
 
 @njit(nogil=True, cache=True)
-def _read_words(data, start, end, characters, lexicon, room, row, adding):
-    """The words and sentences of a line, which begins and ends with no white space; counts words if `adding`."""
-    chunk = room.chunk
-    words, sentences = 0, 0
-    ended = False
+def _read_words(data, start, end, characters, lexicon, chunk, hashes, lengths, languages, row):
+    """Count the words of a line, which begins and ends with no white space; gives the sentences."""
+    state = 0
     at = start
     while at < end:
         at, spaced = _skip_space(data, at, end, characters)
-        if spaced:
-            sentences = max(sentences, 1) + ended
-            ended = False
+        state = _after_space(state) if spaced else state
         if at == end:
             break
-        at, number, seen = read_chunk(data, at, end, characters, chunk)
-        found = cut_chunk(data, number, seen, lexicon, chunk)
+        begin = at
+        at, number, seen, every = read_chunk(data, at, end, characters, chunk)
+        if not seen & RULED:
+            key = hash_word(data, begin, at)
+            place = find(lexicon, key)
+            pieces = lexicon[place, PIECES] & EXCEPTION
+            if not pieces:
+                flags = with_common(np.int64(seen), np.int64(every))
+                state = _after_word(state, number, flags)
+                _add_word(key, lexicon[place, STOPS], at, number, flags, hashes, lengths, languages, row)
+                continue
+            found = put_pieces(0, pieces, chunk, 0)
+        else:
+            found = cut_chunk(data, number, lexicon, chunk)
         for i in range(found):
-            begin, stop = chunk.begins[i], chunk.ends[i]
-            flags = kinds_of(begin, stop, chunk)
-            ends = ends_sentence(stop - begin, flags)
-            if sentences == 0:
-                sentences = 1
-            if ended and not ends and not flags & PUNCTUATION:
-                sentences += 1
-                ended = False
-            elif ends:
-                ended = True
-            if adding:
-                _add_word(data, chunk.places[begin], chunk.places[stop], stop - begin, flags, lexicon, room, row)
+            first, last = chunk[BEGINS, i], chunk[ENDINGS, i]
+            flags = kinds_of(first, last, chunk)
+            state = _after_word(state, last - first, flags)
+            stop = chunk[PLACES, last]
+            key = hash_word(data, chunk[PLACES, first], stop)
+            stops = lexicon[find(lexicon, key), STOPS]
+            _add_word(key, stops, stop, last - first, flags, hashes, lengths, languages, row)
+    return state >> 1
+
+
+@njit(nogil=True, cache=True)
+def count_words(data, start, end, characters, lexicon, chunk):
+    """The words and the sentences of a line."""
+    words, state = 0, 0
+    at = start
+    while at < end:
+        at, spaced = _skip_space(data, at, end, characters)
+        state = _after_space(state) if spaced else state
+        if at == end:
+            break
+        at, number, _, _ = read_chunk(data, at, end, characters, chunk)
+        found = cut_chunk(data, number, lexicon, chunk)
+        for i in range(found):
+            first, last = chunk[BEGINS, i], chunk[ENDINGS, i]
+            state = _after_word(state, last - first, kinds_of(first, last, chunk))
         words += found
-    return words, sentences
+    return words, state >> 1
+
+
+@njit(nogil=True, cache=True)
+def _after_word(state, length, flags):
+    """Twice the sentences so far, plus 1 after a mark that ends one (spaCy's sentencizer)."""
+    if length == 1 and flags & ENDS:
+        return max(state, 2) | 1
+    if state & 1 and not flags & PUNCTUATION:
+        return state + 1
+    return max(state, 2)
+
+
+@njit(nogil=True, cache=True)
+def _after_space(state):
+    """White space that is a token of its own begins a sentence like a word."""
+    return max(state + (state & 1), 2)
 
 
 @njit(nogil=True, cache=True)
@@ -296,12 +350,11 @@ def _skip_space(data, at, end, characters):
 
 
 @njit(nogil=True, cache=True)
-def _add_word(data, begin, end, length, flags, lexicon, room, row):
-    key = hash_word(data, begin, end)
+def _add_word(key, stops, end, length, flags, hashes, lengths, languages, row):
     words = row[WORDS]
     if words < MOST_WORDS:
-        room.grams.hashes[words] = key
-        room.grams.lengths[words + 1] = room.grams.lengths[words] + length
+        hashes[words] = key
+        lengths[words + 1] = lengths[words] + length
         row[COMPARED_CHARACTERS] = end
     row[WORDS] = words + 1
     row[LETTER_WORDS] += flags & LETTER != 0
@@ -310,8 +363,11 @@ def _add_word(data, begin, end, length, flags, lexicon, room, row):
     row[PLAIN_WORDS] += 1
     row[PLAIN_CHARACTERS] += length
     row[MINI_WORDS] += length <= 3
-    place = find(lexicon, key)
-    if place >= 0:
-        row[STOP_WORDS] |= lexicon.gopher[place]
-        for i in range(lexicon.first[place], lexicon.last[place]):
-            room.languages[lexicon.languages[i]] += 1
+    if stops:
+        row[STOP_WORDS] |= np.int64(stops >> GOPHER)
+        language = 0
+        stops &= _LANGUAGE_BITS
+        while stops:
+            languages[language] += np.int64(stops & _1)
+            stops >>= _1
+            language += 1

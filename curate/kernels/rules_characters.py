@@ -1,4 +1,4 @@
-"""What the rules ask of a character, as one two-stage table of bit sets.
+"""What the rules ask of a character, as one table of bit sets.
 
 The classes of the word rules are those of spaCy's `blank("en")` (char_classes.py), given by their definitions: letters
 of the Latin blocks, of Greek, of the Cyrillic of Russian, Tatar, Ukrainian and Macedonian, and of scripts without
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from typing import NamedTuple
 
 import numpy as np
 
@@ -53,6 +52,7 @@ DECIMAL = np.uint32(1 << 18)
 SYMBOL = np.uint32(1 << 19)
 """Neither letter, number, combining mark nor white space."""
 
+_NONE = np.uint32(0)
 _LIMIT = 0x32000
 """No assigned character from here on is of any class, but for tags and private use."""
 
@@ -89,35 +89,16 @@ _MORE_TERMINALS += (0x1B7E, 0x2E53, 0x2E54, 0x10F55, 0x10F56, 0x10F57, 0x10F58, 
 _MORE_TERMINALS += (0x10F89, 0x11944, 0x11946, 0x11EF7, 0x11EF8, 0x11F43, 0x11F44, 0x16E98)
 
 
-class Characters(NamedTuple):
-    """The bits of a code point c are leaves[pages[c >> 8] * 256 + (c & 255)]; ascii: the first 128 of them.
-
-    pages: uint16, shape (0x1100,). leaves: uint32, shape (51,456,). ascii: uint32, shape (128,).
-    """
-
-    pages: np.ndarray
-    leaves: np.ndarray
-    ascii: np.ndarray
-
-
 @functools.cache
-def characters() -> Characters:
-    """The table, of this Python's Unicode version; kept in a file beside the compiled kernels."""
+def characters() -> np.ndarray:
+    """The bit set of each code point below 0x32000: uint32; kept in a file beside the compiled kernels."""
     path = cache_folder("rules_characters") / f"characters-{unicodedata.unidata_version}.npy"
     try:
-        values = np.load(path, allow_pickle=False)
+        return np.load(path, allow_pickle=False)
     except FileNotFoundError:
-        values = _build()
+        values = _properties() | _word_classes()
         with replacing(path) as aside, open(aside, "wb") as file:
             np.save(file, values)
-    pages = np.full(0x1100, _LIMIT >> 8, dtype=np.uint16)
-    pages[: _LIMIT >> 8] = np.arange(_LIMIT >> 8)
-    return Characters(pages, values, values[:128].copy())
-
-
-def _build() -> np.ndarray:
-    values = np.zeros(_LIMIT + 256, dtype=np.uint32)
-    values[:_LIMIT] = _properties() | _word_classes()
     return values
 
 
@@ -175,8 +156,8 @@ def _points(letters: str) -> np.ndarray:
 
 @njit(nogil=True, cache=True)
 def bits(table, code_point):
-    """The bit set (uint32) of a code point."""
-    return table.leaves[np.int64(table.pages[code_point >> 8]) << 8 | code_point & 0xFF]
+    """The bit set (uint32) of a code point, by the table of `characters`."""
+    return table[code_point] if code_point < len(table) else _NONE
 
 
 @njit(nogil=True, cache=True)

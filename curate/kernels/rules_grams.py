@@ -70,18 +70,18 @@ def table_size(number):
 
 
 @njit(nogil=True, cache=True)
-def _enter(room, mask, key, position):
+def _enter(keys, heads, counts, seen, mask, key, position):
     """The place of a key, which is not 0, in the table, entered if it is new."""
     slot = mix64(key) & mask
-    while room.keys[slot] != key:
-        if room.keys[slot] == _0:
-            room.keys[slot] = key
-            room.heads[slot] = position
-            room.counts[slot] = 0
-            room.seen[slot] = False
+    while keys[slot] != key:
+        if keys[slot] == _0:
+            keys[slot] = key
+            heads[slot] = position
+            counts[slot] = 0
+            seen[slot] = False
             break
         slot = (slot + _1) & mask
-    room.counts[slot] += 1
+    counts[slot] += 1
     return slot
 
 
@@ -107,27 +107,29 @@ def repeat_words(room, words, tops, repeats):
 
 @njit(nogil=True, cache=True)
 def _repeat_single(room, words):
+    hashes, _, positions, _, slots, keys, heads, counts, seen = room
     size = table_size(words)
-    room.keys[:size] = _0
+    keys[:size] = _0
     mask = np.uint64(size - 1)
     different = 0
     for i in range(words):
-        slot = _enter(room, mask, room.hashes[i], i)
-        different += room.counts[slot] == 1
-        room.positions[i] = i
-        room.slots[i] = slot
+        slot = _enter(keys, heads, counts, seen, mask, hashes[i], i)
+        different += counts[slot] == 1
+        positions[i] = i
+        slots[i] = slot
     return different
 
 
 @njit(nogil=True, cache=True)
 def _left(room, number):
     """Keep the positions whose sequence stands more than once, and where it first does; gives how many."""
+    _, _, positions, firsts, slots, _, heads, counts, _ = room
     kept = 0
     for i in range(number):
-        slot = room.slots[i]
-        if room.counts[slot] > 1:
-            room.positions[kept] = room.positions[i]
-            room.firsts[kept] = room.heads[slot]
+        slot = slots[i]
+        if counts[slot] > 1:
+            positions[kept] = positions[i]
+            firsts[kept] = heads[slot]
             kept += 1
     return kept
 
@@ -135,10 +137,10 @@ def _left(room, number):
 @njit(nogil=True, cache=True)
 def _repeat(room, number, n, tops, repeats):
     """From the positions of repeated n - 1 words to those of n; gives how many."""
+    _, lengths, positions, firsts, slots, keys, heads, counts, seen = room
     size = table_size(number)
-    room.keys[:size] = _0
+    keys[:size] = _0
     mask = np.uint64(size - 1)
-    positions, firsts, slots = room.positions, room.firsts, room.slots
     best, best_head, free, repeated = 1, 0, 0, 0
     kept = 0
     for i in range(number - 1):
@@ -146,19 +148,19 @@ def _repeat(room, number, n, tops, repeats):
         if positions[i + 1] != position + 1:
             continue
         key = (np.uint64(firsts[i]) + _1) << _32 | np.uint64(firsts[i + 1])
-        slot = _enter(room, mask, key, position)
+        slot = _enter(keys, heads, counts, seen, mask, key, position)
         positions[kept] = position
         slots[kept] = slot
         kept += 1
-        count, head = room.counts[slot], room.heads[slot]
+        count, head = counts[slot], heads[slot]
         if count > best or (count == best and count > 1 and head < best_head):
             best, best_head = count, head
         if position >= free:
-            if room.seen[slot]:
-                repeated += room.lengths[position + n] - room.lengths[position]
+            if seen[slot]:
+                repeated += lengths[position + n] - lengths[position]
                 free = position + n
-            room.seen[slot] = True
+            seen[slot] = True
     if best > 1:
-        tops[n] = best * (np.int64(room.lengths[best_head + n] - room.lengths[best_head]) + n - 1)
+        tops[n] = best * (np.int64(lengths[best_head + n] - lengths[best_head]) + n - 1)
     repeats[n] = repeated
     return _left(room, kept)

@@ -128,9 +128,9 @@ def _add_line(data, at, stop, characters, new, out):
 
 
 @njit(nogil=True, cache=True)
-def paragraph_statistics(data, start, end, characters, seen):
-    """Of what two or more newlines part, white space around the text left out: (number, characters, repeated ones,
-    characters of those)."""
+def paragraph_statistics(data, start, end, characters, seen, out):
+    """Of what two or more newlines part, white space around the text left out: out (4,) int64, the number, the
+    characters, how many are repeated, the characters of those. seen: as for `line_statistics`."""
     start, end = strip(data, start, end, characters)
     table = prepared(seen, count_byte(data, start, end, _NEWLINE) // 2 + 1)
     number, total, repeated, repeated_characters = 0, 0, 0, 0
@@ -148,4 +148,4 @@ def paragraph_statistics(data, start, end, characters, seen):
         at = stop
         while at < end and data[at] == _NEWLINE:
             at += 1
-    return number, total, repeated, repeated_characters
+    out[0], out[1], out[2], out[3] = number, total, repeated, repeated_characters

@@ -6,7 +6,7 @@ import numpy as np
 
 from curate.kernels import njit
 
-PLACES = 1 << 12
+TABLE = 1 << 12
 _MULTIPLIER = np.uint64(2654435761)
 _LOW = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(20)
@@ -24,7 +24,7 @@ def _four(data, at):
 
 @njit(nogil=True, cache=True)
 def parsed_bytes(data, start, end, table):
-    """Bytes of the parse of data[start:end]. table: int64, shape (PLACES,), scratch.
+    """Bytes of the parse of data[start:end]. table: int64, shape (TABLE,), scratch.
 
     A match is at least four bytes, at most 65,535 bytes back, at the last place where the same hash stood; after
     misses the search steps faster, as LZ4's does. Literals and matches cost what the format writes for them.

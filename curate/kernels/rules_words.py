@@ -10,8 +10,6 @@ stays broken, an address with a number for a host is none, and icons are of this
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from curate.kernels import njit
@@ -22,7 +20,6 @@ from curate.kernels.rules_characters import (
     CURRENCY,
     DECIMAL,
     DIGIT,
-    ENDS,
     ICON,
     LARGE,
     LETTER,
@@ -40,62 +37,40 @@ from curate.kernels.unicode import decode
 
 CHUNK = 1 << 16
 LONGEST_EXCEPTION = 13
-MOST_PIECES = 4
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _0 = np.uint64(0)
 _1 = np.uint64(1)
+_4 = np.uint64(4)
 _8 = np.uint64(8)
+_FOUR_BITS = np.uint64(15)
 _DOT = 46
 _HYPHEN = 45
 
 
-class Lexicon(NamedTuple):
-    """What is known of single words: an open-addressed table by `hash_word`, of which key 0 is an empty place.
+KEY, PIECES, STOPS = range(3)
+"""Columns of a lexicon, an open-addressed table of words: uint64, shape (2^k, 4).
 
-    keys: uint64, shape (2^k,). exceptions: int32 (2^k,), a row of `pieces` or -1.
-    pieces: int8 (exceptions, MOST_PIECES): the characters of each piece, then zeros.
-    first, last: int32 (2^k,): the languages whose stop word it is are languages[first:last]; uint8.
-    gopher: uint8 (2^k,): a bit for each of Gopher's eight English stop words.
-    units: uint64 (u,): `hash_word` of the units of measurement, sorted.
-    """
+KEY: `hash_word`, 0 for an empty place. PIECES: of an exception the characters of each piece, four bits each, the first
+lowest; UNIT for a unit of measurement. STOPS: a bit for each language whose stop word it is, from the lowest, and
+from GOPHER on one for each of Gopher's.
+"""
+UNIT = np.uint64(1 << 32)
+EXCEPTION = UNIT - np.uint64(1)
+GOPHER = np.uint64(56)
 
-    keys: np.ndarray
-    exceptions: np.ndarray
-    pieces: np.ndarray
-    first: np.ndarray
-    last: np.ndarray
-    languages: np.ndarray
-    gopher: np.ndarray
-    units: np.ndarray
+CODES, FLAGS, PLACES, BEGINS, ENDINGS, TAILS = range(6)
+"""Rows of a chunk's scratch, int64, shape (6, CHUNK + 1): of its characters the code points, the bit sets and where in
+the text they begin; of its words where they begin and end, in characters; where its suffixes begin.
 
-
-class Chunk(NamedTuple):
-    """Scratch for one chunk: its characters, where they begin in the text, and its words.
-
-    codes: int32, flags: uint32, shape (CHUNK,). places: int64, shape (CHUNK + 1,).
-    begins, ends: int32, shape (CHUNK,), words in characters of the chunk. tails: int32 (CHUNK,), suffixes' beginnings.
-    """
-
-    codes: np.ndarray
-    flags: np.ndarray
-    places: np.ndarray
-    begins: np.ndarray
-    ends: np.ndarray
-    tails: np.ndarray
+One array and not six in a tuple, of which Numba would count the references in every function.
+"""
 
 
 @njit(nogil=True, cache=True)
 def chunk_room():
-    """Scratch for one chunk: 2 MiB."""
-    return Chunk(
-        np.empty(CHUNK, np.int32),
-        np.empty(CHUNK, np.uint32),
-        np.empty(CHUNK + 1, np.int64),
-        np.empty(CHUNK, np.int32),
-        np.empty(CHUNK, np.int32),
-        np.empty(CHUNK, np.int32),
-    )
+    """Scratch for one chunk: 3 MiB."""
+    return np.empty((6, CHUNK + 1), np.int64)
 
 
 @njit(nogil=True, cache=True)
@@ -129,112 +104,108 @@ def hash_word(data, start, end):
 
 @njit(nogil=True, cache=True)
 def find(lexicon, key):
-    """The place of a word in the lexicon, or -1."""
-    mask = np.uint64(len(lexicon.keys) - 1)
+    """The row of a word in the lexicon; that of an empty place, which says nothing, if it is not there."""
+    mask = np.uint64(len(lexicon) - 1)
     slot = key & mask
-    while lexicon.keys[slot]:
-        if lexicon.keys[slot] == key:
-            return np.int64(slot)
+    while lexicon[slot, KEY] != key and lexicon[slot, KEY]:
         slot = (slot + _1) & mask
-    return -1
+    return slot
 
 
 @njit(nogil=True, cache=True)
 def read_chunk(data, at, end, characters, room):
-    """Read the characters from `at` on up to white space: (where it ends, how many, their bit sets or-ed)."""
+    """Read characters from `at` on up to white space: (where it ends, how many, their bit sets or-ed, and and-ed)."""
     number = 0
     seen = np.uint32(0)
+    every = np.uint32(0xFFFFFFFF)
     while at < end and number < CHUNK:
         byte = data[at]
         if byte < 128:
             code, length = np.int64(byte), 1
-            flags = characters.ascii[byte]
+            flags = characters[byte]
         else:
             code, length = decode(data, at)
             flags = bits(characters, code)
         if flags & SPACE:
             break
-        room.codes[number] = code
-        room.flags[number] = flags
-        room.places[number] = at
+        room[CODES, number] = code
+        room[FLAGS, number] = flags
+        room[PLACES, number] = at
         seen |= flags
+        every &= flags
         number += 1
         at += length
-    room.places[number] = at
-    return at, number, seen
+    room[PLACES, number] = at
+    return at, number, seen, every
 
 
 @njit(nogil=True, cache=True)
-def cut_chunk(data, number, seen, lexicon, room):
-    """Cut a chunk of `number` characters into words, room.begins and room.ends: gives how many."""
-    if not seen & RULED:
-        place = _exception(data, 0, number, lexicon, room)
-        return _put(0, number, place, lexicon, room, 0)
+def cut_chunk(data, number, lexicon, room):
+    """Cut a chunk of `number` characters into words, room[BEGINS] and room[ENDINGS]: gives how many."""
     start, stop, words, tails = _part_affixes(data, number, lexicon, room)
     if start < stop:
-        place = _exception(data, start, stop, lexicon, room)
-        if place >= 0:
-            words = _put(start, stop, place, lexicon, room, words)
+        pieces = _exception(data, start, stop, lexicon, room)
+        if pieces:
+            words = put_pieces(start, pieces, room, words)
         else:
             words = _cut_infixes(start, stop, room, words)
     for i in range(tails - 1, -1, -1):
-        room.begins[words] = room.tails[i]
-        room.ends[words] = room.tails[i - 1] if i else number
-        words += 1
+        words = _put(room[TAILS, i], room[TAILS, i - 1] if i else number, room, words)
     return _join_exceptions(data, words, lexicon, room) if words > 2 else words
 
 
 @njit(nogil=True, cache=True)
 def _exception(data, start, stop, lexicon, room):
-    """The row of `pieces` of the characters start to stop of the chunk, or -1."""
+    """The pieces of the characters start to stop of the chunk, or 0 if they are no exception."""
     if stop - start > LONGEST_EXCEPTION or stop <= start:
-        return -1
-    place = find(lexicon, hash_word(data, room.places[start], room.places[stop]))
-    return lexicon.exceptions[place] if place >= 0 else -1
+        return _0
+    return lexicon[find(lexicon, hash_word(data, room[PLACES, start], room[PLACES, stop])), PIECES] & EXCEPTION
 
 
 @njit(nogil=True, cache=True)
-def _put(start, stop, place, lexicon, room, words):
-    """Write characters start to stop as one word, or as the pieces of an exception; gives the number of words."""
-    if place < 0:
-        room.begins[words] = start
-        room.ends[words] = stop
-        return words + 1
-    for i in range(MOST_PIECES):
-        length = lexicon.pieces[place, i]
-        if length == 0:
-            break
-        room.begins[words] = start
-        start += length
-        room.ends[words] = start
+def _put(start, stop, room, words):
+    """Write characters start to stop as one word; gives the number of words."""
+    room[BEGINS, words] = start
+    room[ENDINGS, words] = stop
+    return words + 1
+
+
+@njit(nogil=True, cache=True)
+def put_pieces(start, pieces, room, words):
+    """Write the pieces of an exception that begins at character `start` as words; gives the number of words."""
+    while pieces:
+        room[BEGINS, words] = start
+        start += np.int64(pieces & _FOUR_BITS)
+        room[ENDINGS, words] = start
+        pieces >>= _4
         words += 1
     return words
 
 
 @njit(nogil=True, cache=True)
 def _part_affixes(data, number, lexicon, room):
-    """Part prefixes, as words from 0 on, and suffixes, whose beginnings go to room.tails, the last one first.
+    """Part prefixes, as words from 0 on, and suffixes, whose beginnings go to room[TAILS], the last one first.
 
     Gives the beginning and end of what is left, and the numbers of prefixes and suffixes.
     """
     start, stop, words, tails = 0, number, 0, 0
-    while start < stop and _exception(data, start, stop, lexicon, room) < 0:
+    while start < stop and _exception(data, start, stop, lexicon, room) == _0:
         before = _prefix(start, stop, room)
-        if before and _exception(data, start + before, stop, lexicon, room) >= 0:
-            words = _put(start, start + before, -1, lexicon, room, words)
+        if before and _exception(data, start + before, stop, lexicon, room):
+            words = _put(start, start + before, room, words)
             return start + before, stop, words, tails
         after = _suffix(data, start + before, stop, lexicon, room)
         if before == 0 and after == 0:
             break
-        if after and _exception(data, start, stop - after, lexicon, room) >= 0:
-            room.tails[tails] = stop - after
+        if after and _exception(data, start, stop - after, lexicon, room):
+            room[TAILS, tails] = stop - after
             return start, stop - after, words, tails + 1
         if before:
-            words = _put(start, start + before, -1, lexicon, room, words)
+            words = _put(start, start + before, room, words)
             start += before
         if after:
             stop -= after
-            room.tails[tails] = stop
+            room[TAILS, tails] = stop
             tails += 1
     return start, stop, words, tails
 
@@ -242,20 +213,19 @@ def _part_affixes(data, number, lexicon, room):
 @njit(nogil=True, cache=True)
 def _prefix(start, stop, room):
     """How many characters are a prefix of the characters start to stop."""
-    codes = room.codes
-    if room.flags[start] & PREFIX:
+    if room[FLAGS, start] & PREFIX:
         return 1
-    first = codes[start]
+    first = room[CODES, start]
     if first == 43:
-        return 0 if start + 1 < stop and room.flags[start + 1] & DIGIT else 1
+        return 0 if start + 1 < stop and room[FLAGS, start + 1] & DIGIT else 1
     if first == _DOT:
         run = start
-        while run < stop and codes[run] == _DOT:
+        while run < stop and room[CODES, run] == _DOT:
             run += 1
         return run - start if run - start > 1 else 0
-    if first == 85 and start + 2 < stop and codes[start + 1] == 83 and codes[start + 2] == 36:
+    if first == 85 and start + 2 < stop and room[CODES, start + 1] == 83 and room[CODES, start + 2] == 36:
         return 3
-    if (first == 65 or first == 67) and start + 1 < stop and codes[start + 1] == 36:
+    if (first == 65 or first == 67) and start + 1 < stop and room[CODES, start + 1] == 36:
         return 2
     return 0
 
@@ -265,37 +235,35 @@ def _suffix(data, start, stop, lexicon, room):
     """How many characters are the longest suffix of the characters start to stop."""
     if start >= stop:
         return 0
-    codes = room.codes
-    flags = room.flags
-    last = codes[stop - 1]
-    previous = codes[stop - 2] if stop - start > 1 else 0
+    last = room[CODES, stop - 1]
+    previous = room[CODES, stop - 2] if stop - start > 1 else 0
     if (last == 115 or last == 83) and (previous == 39 or previous == 0x2019):
         return 2
     if last == _DOT:
-        return _stop_suffix(start, stop, codes, flags)
+        return _stop_suffix(start, stop, room)
     if last == 0x2026 and previous == 0x2026:
         return 2
-    if flags[stop - 1] & SUFFIX:
+    if room[FLAGS, stop - 1] & SUFFIX:
         return 1
-    if stop - start > 1 and flags[stop - 2] & DIGIT and (last == 43 or flags[stop - 1] & CURRENCY):
+    if stop - start > 1 and room[FLAGS, stop - 2] & DIGIT and (last == 43 or room[FLAGS, stop - 1] & CURRENCY):
         return 1
     return _unit(data, start, stop, lexicon, room)
 
 
 @njit(nogil=True, cache=True)
-def _stop_suffix(start, stop, codes, flags):
+def _stop_suffix(start, stop, room):
     run = stop
-    while run > start and codes[run - 1] == _DOT:
+    while run > start and room[CODES, run - 1] == _DOT:
         run -= 1
     if stop - run > 1:
         return stop - run
     if stop - start < 2:
         return 0
-    if flags[stop - 2] & CLOSES:
+    if room[FLAGS, stop - 2] & CLOSES:
         return 1
-    if stop - start > 2 and flags[stop - 2] & LARGE and flags[stop - 3] & LARGE:
+    if stop - start > 2 and room[FLAGS, stop - 2] & LARGE and room[FLAGS, stop - 3] & LARGE:
         return 1
-    if stop - start > 2 and codes[stop - 3] == 0xB0 and (codes[stop - 2] | 32) in (99, 102, 107):
+    if stop - start > 2 and room[CODES, stop - 3] == 0xB0 and (room[CODES, stop - 2] | 32) in (99, 102, 107):
         return 1
     return 0
 
@@ -305,10 +273,9 @@ def _unit(data, start, stop, lexicon, room):
     """A unit of measurement, of at most four characters, right after a digit."""
     for length in range(4, 0, -1):
         first = stop - length
-        if first > start and room.flags[first - 1] & DIGIT and not room.flags[first] & DIGIT:
-            key = hash_word(data, room.places[first], room.places[stop])
-            at = np.searchsorted(lexicon.units, key)
-            if at < len(lexicon.units) and lexicon.units[at] == key:
+        if first > start and room[FLAGS, first - 1] & DIGIT and not room[FLAGS, first] & DIGIT:
+            place = find(lexicon, hash_word(data, room[PLACES, first], room[PLACES, stop]))
+            if lexicon[place, PIECES] & UNIT:
                 return length
     return 0
 
@@ -330,41 +297,36 @@ def _cut_infixes(start, stop, room, words):
                 break
         if at != start:
             if begin != at:
-                room.begins[words] = begin
-                room.ends[words] = at
-                words += 1
-            room.begins[words] = at
-            room.ends[words] = at + length
-            words += 1
+                words = _put(begin, at, room, words)
+            words = _put(at, at + length, room, words)
             begin = at + length
         at += length
-    if begin < stop:
-        room.begins[words] = begin
-        room.ends[words] = stop
-        words += 1
-    return words
+    return _put(begin, stop, room, words) if begin < stop else words
 
 
 @njit(nogil=True, cache=True)
 def _infix(start, at, stop, room):
     """How many characters from `at` on are an infix of the characters start to stop."""
-    flags = room.flags[at]
+    flags = room[FLAGS, at]
     if not flags & RULED or flags & (ALPHA | DIGIT):
         return 1 if flags & ICON else 0
-    codes = room.codes
-    code = codes[at]
+    code = room[CODES, at]
     if code == 0x2026 or flags & ICON:
         return 1
-    before = room.flags[at - 1] if at > start else np.uint32(0)
-    after = room.flags[at + 1] if at + 1 < stop else np.uint32(0)
+    before = room[FLAGS, at - 1] if at > start else np.uint32(0)
+    after = room[FLAGS, at + 1] if at + 1 < stop else np.uint32(0)
     if code == _DOT:
         run = at + 1
-        while run < stop and codes[run] == _DOT:
+        while run < stop and room[CODES, run] == _DOT:
             run += 1
         if run - at > 1:
             return run - at
         return 1 if before & (SMALL | QUOTE) and after & (LARGE | QUOTE) else 0
-    if code in (43, 45, 42, 94) and before & DIGIT and (after & DIGIT or (at + 1 < stop and codes[at + 1] == _HYPHEN)):
+    if (
+        code in (43, 45, 42, 94)
+        and before & DIGIT
+        and (after & DIGIT or (at + 1 < stop and room[CODES, at + 1] == _HYPHEN))
+    ):
         return 1
     if code == 44:
         return 1 if before & ALPHA and after & ALPHA else 0
@@ -375,9 +337,9 @@ def _infix(start, at, stop, room):
     if code == _HYPHEN or code == 0x2014:
         most = 3 if code == _HYPHEN else 2
         run = at + 1
-        while run < stop and codes[run] == code:
+        while run < stop and room[CODES, run] == code:
             run += 1
-        if run - at <= most and run < stop and room.flags[run] & ALPHA:
+        if run - at <= most and run < stop and room[FLAGS, run] & ALPHA:
             return run - at
     return 0
 
@@ -394,11 +356,11 @@ def is_address(start, stop, room):
         return True
     scheme = True
     for at in range(start + 1, stop):
-        code = room.codes[at]
-        opens = scheme and code == 47 and at - start > 3 and room.codes[at - 1] == 47 and room.codes[at - 2] == 58
+        code = room[CODES, at]
+        opens = scheme and code == 47 and at - start > 3 and room[CODES, at - 1] == 47 and room[CODES, at - 2] == 58
         if (code == 64 or opens) and _host(at + 1, stop, room):
             return True
-        if opens or not (room.flags[at] & (LETTER | DECIMAL) or code in (95, 43, 45, 46, 58, 47)):
+        if opens or not (room[FLAGS, at] & (LETTER | DECIMAL) or code in (95, 43, 45, 46, 58, 47)):
             scheme = False
     return False
 
@@ -406,14 +368,18 @@ def is_address(start, stop, room):
 @njit(nogil=True, cache=True)
 def _host(start, stop, room):
     """Whether the characters are labels with full stops between them, the last of small letters, a port and a path."""
-    codes = room.codes
     label = start
     labels = 0
     at = start
     while at < stop:
-        code = codes[at]
+        code = room[CODES, at]
         if code == _DOT:
-            if at == label or at - label > 64 or not _is_label(codes[label]) or not _is_label(codes[at - 1]):
+            if (
+                at == label
+                or at - label > 64
+                or not _is_label(room[CODES, label])
+                or not _is_label(room[CODES, at - 1])
+            ):
                 return False
             labels += 1
             label = at + 1
@@ -423,58 +389,51 @@ def _host(start, stop, room):
     if labels == 0 or not 2 <= at - label <= 63:
         return False
     for i in range(label, at):
-        if not room.flags[i] & SMALL:
+        if not room[FLAGS, i] & SMALL:
             return False
-    if at < stop and codes[at] == 58:
+    if at < stop and room[CODES, at] == 58:
         port = at + 1
-        while port < stop and room.flags[port] & DECIMAL:
+        while port < stop and room[FLAGS, port] & DECIMAL:
             port += 1
         if not 2 <= port - at - 1 <= 5:
             return False
         at = port
-    return at == stop or codes[at] == 47 or codes[at] == 63 or codes[at] == 35
+    return at == stop or room[CODES, at] == 47 or room[CODES, at] == 63 or room[CODES, at] == 35
 
 
 @njit(nogil=True, cache=True)
 def _join_exceptions(data, words, lexicon, room):
     """Put exceptions together that were broken into words; gives the number of words."""
-    begins, ends = room.begins, room.ends
     written = 0
     i = 0
     while i < words:
         taken = 1
         for number in range(min(4, words - i), 1, -1):
-            last = ends[i + number - 1]
-            if last - begins[i] > LONGEST_EXCEPTION:
+            last = room[ENDINGS, i + number - 1]
+            if last - room[BEGINS, i] > LONGEST_EXCEPTION:
                 continue
-            place = _exception(data, begins[i], last, lexicon, room)
-            if place >= 0 and lexicon.pieces[place, 1] == 0:
-                begins[written] = begins[i]
-                ends[written] = last
-                written += 1
+            pieces = _exception(data, room[BEGINS, i], last, lexicon, room)
+            if pieces and pieces <= _FOUR_BITS:
                 taken = number
                 break
-        if taken == 1:
-            begins[written] = begins[i]
-            ends[written] = ends[i]
-            written += 1
+        written = _put(room[BEGINS, i], room[ENDINGS, i + taken - 1], room, written)
         i += taken
     return written
 
 
 @njit(nogil=True, cache=True)
-def ends_sentence(length, flags):
-    """Whether a word of so many characters, whose bit sets or-ed are `flags`, ends a sentence."""
-    return length == 1 and flags & ENDS != 0
+def kinds_of(begin, end, room):
+    """The bit sets of characters begin to end of the chunk, or-ed; MARK and PUNCTUATION only where all have them."""
+    seen = np.int64(0)
+    every = np.int64(-1)
+    for i in range(begin, end):
+        seen |= room[FLAGS, i]
+        every &= room[FLAGS, i]
+    return with_common(seen, every)
 
 
 @njit(nogil=True, cache=True)
-def kinds_of(begin, end, room):
-    """The bit sets of characters begin to end of the chunk, or-ed; MARK and PUNCTUATION only where all have them."""
-    seen = np.uint32(0)
-    every = np.uint32(0xFFFFFFFF)
-    for i in range(begin, end):
-        seen |= room.flags[i]
-        every &= room.flags[i]
-    common = MARK | PUNCTUATION
+def with_common(seen, every):
+    """Bit sets or-ed, with MARK and PUNCTUATION as they are and-ed."""
+    common = np.int64(MARK | PUNCTUATION)
     return (seen & ~common) | (every & common)
