@@ -27,12 +27,17 @@ def _phrase(text: str) -> np.ndarray:
 
 _JAVASCRIPT = _phrase("javascript")
 _LOREM_IPSUM = _phrase("lorem ipsum")
-_TERMS_OF_USE = _phrase("terms of use")
-_PRIVACY_POLICY = _phrase("privacy policy")
-_COOKIE_POLICY = _phrase("cookie policy")
-_USES_COOKIES = _phrase("uses cookies")
-_USE_OF_COOKIES = _phrase("use of cookies")
-_USE_COOKIES = _phrase("use cookies")
+_POLICIES = (
+    _phrase("terms of use"),
+    _phrase("privacy policy"),
+    _phrase("cookie policy"),
+    _phrase("uses cookies"),
+    _phrase("use of cookies"),
+    _phrase("use cookies"),
+)
+_SECOND = np.zeros(256, dtype=np.uint8)
+for _first, _after in ("ja", "lo", "te", "pr", "co", "us"):
+    _SECOND[[ord(_first), ord(_first.upper())]] = ord(_after)
 _EDIT = _phrase("[edit]")
 _CITATION_NEEDED = _phrase("[citation needed]")
 
@@ -57,33 +62,29 @@ def _is_at(data, at, end, phrase):
 def _phrases(data, start, end):
     """Which kinds of phrases are in data[start:end]."""
     found = 0
+    before = np.uint8(0)
     for at in range(start, end):
-        byte = data[at] | 32
-        if byte == 117:
-            if (data[at + 1] | 32 if at + 1 < end else 0) == 115 and (
-                _is_at(data, at, end, _USE_COOKIES)
-                or _is_at(data, at, end, _USES_COOKIES)
-                or _is_at(data, at, end, _USE_OF_COOKIES)
-            ):
-                found |= _HAS_POLICY
-        elif byte == 116:
-            if _is_at(data, at, end, _TERMS_OF_USE):
-                found |= _HAS_POLICY
-        elif byte == 112:
-            if _is_at(data, at, end, _PRIVACY_POLICY):
-                found |= _HAS_POLICY
-        elif byte == 99:
-            if _is_at(data, at, end, _COOKIE_POLICY):
-                found |= _HAS_POLICY
-        elif byte == 106:
-            if _is_at(data, at, end, _JAVASCRIPT):
-                found |= _HAS_JAVASCRIPT
-        elif byte == 108:
-            if _is_at(data, at, end, _LOREM_IPSUM):
-                found |= _HAS_LOREM_IPSUM
-        elif byte == 123 and data[at] == 123:
+        byte = data[at]
+        if byte == 123:
             found |= _HAS_CURLY_BRACKET
+        second = _SECOND[before]
+        before = byte
+        if second and byte | 32 == second:
+            found |= _phrase_at(data, at - 1, end)
     return found
+
+
+@njit(nogil=True, cache=True)
+def _phrase_at(data, at, end):
+    """The kind of the phrase that begins at a place, or 0."""
+    if _is_at(data, at, end, _JAVASCRIPT):
+        return _HAS_JAVASCRIPT
+    if _is_at(data, at, end, _LOREM_IPSUM):
+        return _HAS_LOREM_IPSUM
+    for phrase in _POLICIES:
+        if _is_at(data, at, end, phrase):
+            return _HAS_POLICY
+    return 0
 
 
 @njit(nogil=True, cache=True)

@@ -108,6 +108,10 @@ LANGUAGES = 56
 _FULL_STOP = 46
 _ELLIPSIS = 0x2026
 _1 = np.uint64(1)
+_58 = np.uint64(58)
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+_PLACES = np.zeros(64, dtype=np.int64)
+_PLACES[[((0x03F79D71B4CB0A89 << i) & (1 << 64) - 1) >> 58 for i in range(64)]] = np.arange(64)
 _LANGUAGE_BITS = np.uint64((1 << LANGUAGES) - 1)
 
 
@@ -130,7 +134,7 @@ class Room(NamedTuple):
 def make_room(longest):
     """Scratch for documents of at most `longest` bytes.
 
-    Touched are 1 byte for each of the longest document, 41 to 58 for each of its words and 16 to 32 for each of its
+    Touched are 1 byte for each of the longest document, 44 to 64 for each of its words and 16 to 32 for each of its
     lines, up to `MOST_WORDS` and `MOST_LINES`: 300 MiB at most beside the text, 4 for a document of 64 KiB.
     """
     lines = 16
@@ -274,7 +278,7 @@ def _read_words(data, start, end, characters, lexicon, chunk, hashes, lengths, l
         if at == end:
             break
         begin = at
-        at, number, seen, every = read_chunk(data, at, end, characters, chunk)
+        at, number, seen, every, ruled = read_chunk(data, at, end, characters, chunk)
         if not seen & RULED:
             key = hash_word(data, begin, at)
             place = find(lexicon, key)
@@ -286,7 +290,7 @@ def _read_words(data, start, end, characters, lexicon, chunk, hashes, lengths, l
                 continue
             found = put_pieces(0, pieces, chunk, 0)
         else:
-            found = cut_chunk(data, number, lexicon, chunk)
+            found = cut_chunk(data, number, ruled, lexicon, chunk)
         for i in range(found):
             first, last = chunk[BEGINS, i], chunk[ENDINGS, i]
             flags = kinds_of(first, last, chunk)
@@ -308,8 +312,8 @@ def count_words(data, start, end, characters, lexicon, chunk):
         state = _after_space(state) if spaced else state
         if at == end:
             break
-        at, number, _, _ = read_chunk(data, at, end, characters, chunk)
-        found = cut_chunk(data, number, lexicon, chunk)
+        at, number, _, _, ruled = read_chunk(data, at, end, characters, chunk)
+        found = cut_chunk(data, number, ruled, lexicon, chunk)
         for i in range(found):
             first, last = chunk[BEGINS, i], chunk[ENDINGS, i]
             state = _after_word(state, last - first, kinds_of(first, last, chunk))
@@ -365,9 +369,7 @@ def _add_word(key, stops, end, length, flags, hashes, lengths, languages, row):
     row[MINI_WORDS] += length <= 3
     if stops:
         row[STOP_WORDS] |= np.int64(stops >> GOPHER)
-        language = 0
         stops &= _LANGUAGE_BITS
         while stops:
-            languages[language] += np.int64(stops & _1)
-            stops >>= _1
-            language += 1
+            languages[_PLACES[((stops & (~stops + _1)) * _DE_BRUIJN) >> _58]] += 1
+            stops &= stops - _1

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 
 from curate.kernels import njit
-from curate.kernels.hashing import mix64
 
 MOST_WORDS = 1 << 22
 """Of a longer document only the words up to here are compared."""
@@ -21,14 +20,18 @@ LONGEST = 10
 
 _0 = np.uint64(0)
 _1 = np.uint64(1)
+_2 = np.uint64(2)
 _32 = np.uint64(32)
+_COUNT = np.uint64(0xFFFFFFFE)
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Grams(NamedTuple):
-    """Scratch for documents of at most `words` words; the table has a power of two of places, at least 2 * words.
+    """Scratch for documents of at most `words` words.
 
     hashes: uint64, of the words. lengths: int32, shape (words + 1,), characters of the words before.
-    positions, firsts, slots: int32 (words,). keys: uint64, heads, counts: int32, seen: bool, shape (places,).
+    positions, firsts, slots: int32 (words,). table: uint64, shape (places, 2), a power of two of places: a key and,
+    from the highest bit, 32 bits of where it first stood, 31 of how often it did, and one for having been gone by.
     """
 
     hashes: np.ndarray
@@ -36,52 +39,42 @@ class Grams(NamedTuple):
     positions: np.ndarray
     firsts: np.ndarray
     slots: np.ndarray
-    keys: np.ndarray
-    heads: np.ndarray
-    counts: np.ndarray
-    seen: np.ndarray
+    table: np.ndarray
 
 
 @njit(nogil=True, cache=True)
 def grams_room(longest):
-    """Scratch for documents of at most `longest` bytes: 41 to 58 bytes a word; what is not used is not touched."""
+    """Scratch for documents of at most `longest` bytes: 44 to 64 bytes a word; what is not used is not touched."""
     words = min(longest, MOST_WORDS) + 1
-    places = table_size(words)
     return Grams(
         np.empty(words, np.uint64),
         np.empty(words + 1, np.int32),
         np.empty(words, np.int32),
         np.empty(words, np.int32),
         np.empty(words, np.int32),
-        np.empty(places, np.uint64),
-        np.empty(places, np.int32),
-        np.empty(places, np.int32),
-        np.empty(places, np.bool_),
+        np.empty((table_size(words), 2), np.uint64),
     )
 
 
 @njit(nogil=True, cache=True)
 def table_size(number):
-    """A power of two of at least twice the number."""
+    """A power of two of at least 5/4 of the number."""
     size = 16
-    while size < 2 * number:
+    while 4 * size < 5 * number:
         size *= 2
     return size
 
 
 @njit(nogil=True, cache=True)
-def _enter(keys, heads, counts, seen, mask, key, position):
-    """The place of a key, which is not 0, in the table, entered if it is new."""
-    slot = mix64(key) & mask
-    while keys[slot] != key:
-        if keys[slot] == _0:
-            keys[slot] = key
-            heads[slot] = position
-            counts[slot] = 0
-            seen[slot] = False
+def _enter(table, slot, mask, key, position):
+    """The place of a key, which is not 0, in the table from `slot` on, entered if it is new and counted."""
+    while table[slot, 0] != key:
+        if table[slot, 0] == _0:
+            table[slot, 0] = key
+            table[slot, 1] = np.uint64(position) << _32
             break
         slot = (slot + _1) & mask
-    counts[slot] += 1
+    table[slot, 1] += _2
     return slot
 
 
@@ -107,14 +100,14 @@ def repeat_words(room, words, tops, repeats):
 
 @njit(nogil=True, cache=True)
 def _repeat_single(room, words):
-    hashes, _, positions, _, slots, keys, heads, counts, seen = room
+    hashes, _, positions, _, slots, table = room
     size = table_size(words)
-    keys[:size] = _0
+    table[:size] = _0
     mask = np.uint64(size - 1)
     different = 0
     for i in range(words):
-        slot = _enter(keys, heads, counts, seen, mask, hashes[i], i)
-        different += counts[slot] == 1
+        slot = _enter(table, hashes[i] & mask, mask, hashes[i], i)
+        different += table[slot, 1] & _COUNT == _2
         positions[i] = i
         slots[i] = slot
     return different
@@ -123,13 +116,13 @@ def _repeat_single(room, words):
 @njit(nogil=True, cache=True)
 def _left(room, number):
     """Keep the positions whose sequence stands more than once, and where it first does; gives how many."""
-    _, _, positions, firsts, slots, _, heads, counts, _ = room
+    _, _, positions, firsts, slots, table = room
     kept = 0
     for i in range(number):
-        slot = slots[i]
-        if counts[slot] > 1:
+        entry = table[slots[i], 1]
+        if entry & _COUNT > _2:
             positions[kept] = positions[i]
-            firsts[kept] = heads[slot]
+            firsts[kept] = entry >> _32
             kept += 1
     return kept
 
@@ -137,30 +130,31 @@ def _left(room, number):
 @njit(nogil=True, cache=True)
 def _repeat(room, number, n, tops, repeats):
     """From the positions of repeated n - 1 words to those of n; gives how many."""
-    _, lengths, positions, firsts, slots, keys, heads, counts, seen = room
+    _, lengths, positions, firsts, slots, table = room
     size = table_size(number)
-    keys[:size] = _0
+    table[:size] = _0
     mask = np.uint64(size - 1)
-    best, best_head, free, repeated = 1, 0, 0, 0
+    best, best_head, free, repeated = np.uint64(1), _0, 0, 0
     kept = 0
     for i in range(number - 1):
         position = positions[i]
         if positions[i + 1] != position + 1:
             continue
         key = (np.uint64(firsts[i]) + _1) << _32 | np.uint64(firsts[i + 1])
-        slot = _enter(keys, heads, counts, seen, mask, key, position)
+        slot = _enter(table, ((key * _GOLDEN) >> _32) & mask, mask, key, position)
         positions[kept] = position
         slots[kept] = slot
         kept += 1
-        count, head = counts[slot], heads[slot]
-        if count > best or (count == best and count > 1 and head < best_head):
+        entry = table[slot, 1]
+        count, head = (entry & _COUNT) >> _1, entry >> _32
+        if count > best or (count == best and count > _1 and head < best_head):
             best, best_head = count, head
         if position >= free:
-            if seen[slot]:
+            if entry & _1:
                 repeated += lengths[position + n] - lengths[position]
                 free = position + n
-            seen[slot] = True
-    if best > 1:
-        tops[n] = best * (np.int64(lengths[best_head + n] - lengths[best_head]) + n - 1)
+            table[slot, 1] = entry | _1
+    if best > _1:
+        tops[n] = np.int64(best) * (np.int64(lengths[best_head + np.uint64(n)] - lengths[best_head]) + n - 1)
     repeats[n] = repeated
     return _left(room, kept)

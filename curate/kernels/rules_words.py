@@ -114,8 +114,11 @@ def find(lexicon, key):
 
 @njit(nogil=True, cache=True)
 def read_chunk(data, at, end, characters, room):
-    """Read characters from `at` on up to white space: (where it ends, how many, their bit sets or-ed, and and-ed)."""
-    number = 0
+    """Read characters from `at` on up to white space.
+
+    Gives where it ends, how many they are, their bit sets or-ed and and-ed, and how many are RULED.
+    """
+    number, ruled = 0, 0
     seen = np.uint32(0)
     every = np.uint32(0xFFFFFFFF)
     while at < end and number < CHUNK:
@@ -133,15 +136,22 @@ def read_chunk(data, at, end, characters, room):
         room[PLACES, number] = at
         seen |= flags
         every &= flags
+        ruled += flags & RULED != 0
         number += 1
         at += length
     room[PLACES, number] = at
-    return at, number, seen, every
+    return at, number, seen, every, ruled
 
 
 @njit(nogil=True, cache=True)
-def cut_chunk(data, number, lexicon, room):
-    """Cut a chunk of `number` characters into words, room[BEGINS] and room[ENDINGS]: gives how many."""
+def cut_chunk(data, number, ruled, lexicon, room):
+    """Cut a chunk of `number` characters, `ruled` of them RULED, into words (BEGINS, ENDINGS of room): gives how many."""
+    if (
+        ruled == 1
+        and number > 1
+        and (room[FLAGS, number - 1] & SUFFIX or (room[CODES, number - 1] == _DOT and room[FLAGS, number - 2] & CLOSES))
+    ):
+        return _cut_last(data, number, lexicon, room)
     start, stop, words, tails = _part_affixes(data, number, lexicon, room)
     if start < stop:
         pieces = _exception(data, start, stop, lexicon, room)
@@ -152,6 +162,17 @@ def cut_chunk(data, number, lexicon, room):
     for i in range(tails - 1, -1, -1):
         words = _put(room[TAILS, i], room[TAILS, i - 1] if i else number, room, words)
     return _join_exceptions(data, words, lexicon, room) if words > 2 else words
+
+
+@njit(nogil=True, cache=True)
+def _cut_last(data, number, lexicon, room):
+    """Cut a chunk in which only the last character, a suffix, is of any rule."""
+    pieces = _exception(data, 0, number, lexicon, room)
+    if pieces:
+        return put_pieces(0, pieces, room, 0)
+    pieces = _exception(data, 0, number - 1, lexicon, room)
+    words = put_pieces(0, pieces, room, 0) if pieces else _put(0, number - 1, room, 0)
+    return _put(number - 1, number, room, words)
 
 
 @njit(nogil=True, cache=True)
