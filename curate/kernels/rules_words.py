@@ -145,7 +145,7 @@ def read_chunk(data, at, end, characters, room):
 
 @njit(nogil=True, cache=True)
 def cut_chunk(data, number, ruled, lexicon, room):
-    """Cut a chunk of `number` characters, `ruled` of them RULED, into words (BEGINS, ENDINGS of room): gives how many."""
+    """Cut a chunk of `number` characters, `ruled` of them RULED, into words (BEGINS, ENDINGS); gives how many."""
     if (
         ruled == 1
         and number > 1
