@@ -139,12 +139,14 @@ def _hashed(text: str) -> np.ndarray:
 @lru_cache(maxsize=1)
 def spelling() -> contamination.Spelling:
     """How words are read: English number words, and `and` and `point` within numbers."""
-    numbers = sorted(_NUMBERS.split(), key=len, reverse=True)
+    numbers = sorted(_NUMBERS.split(), key=lambda word: (word[:2], -len(word)))
     letters = np.frombuffer("".join(numbers).encode(), dtype=np.uint8)
-    begins = np.zeros((32, 32), dtype=np.bool_)
-    begins[[ord(word[0]) & 31 for word in numbers], [ord(word[1]) & 31 for word in numbers]] = True
+    groups = np.zeros((32, 32, 2), dtype=np.int64)
+    for number, word in enumerate(numbers):
+        group = groups[ord(word[0]) & 31, ord(word[1]) & 31]
+        group[:] = group[0] if group[1] else number, number + 1
     starts = np.cumsum([0, *map(len, numbers)], dtype=np.int64)
-    return contamination.Spelling(words.tables(), letters, starts, begins, _hashed("and point"))
+    return contamination.Spelling(words.tables(), letters, starts, groups, _hashed("and point"))
 
 
 def items(benchmarks: Sequence[tuple[str, Iterable[pa.Array]]], rules: Rules) -> Items:

@@ -38,15 +38,15 @@ _6 = np.uint64(6)
 class Spelling(NamedTuple):
     """How words are read.
 
-    tables: of `words`. letters, starts: number words, the longest first, word i being letters[starts[i]:starts[i + 1]].
-    begins: bool, shape (32, 32), by the last five bits of the first two letters of one. joining: the hashes of words
-    that stand between two parts of a number, ascending.
+    tables: of `words`. letters, starts: number words, word i being letters[starts[i]:starts[i + 1]]. groups: int64,
+    shape (32, 32, 2), from which to which word those are that begin with two letters, by the last five bits of each,
+    the longest first. joining: the hashes of words that stand between two parts of a number, ascending.
     """
 
     tables: Tables
     letters: np.ndarray
     starts: np.ndarray
-    begins: np.ndarray
+    groups: np.ndarray
     joining: np.ndarray
 
 
@@ -114,8 +114,9 @@ def _contains(ascending, value):
 
 @njit(nogil=True, cache=True)
 def _number_word(data, at, end, spelling):
-    """The end of the longest number word that stands there in ASCII, or `at`."""
-    for i in range(len(spelling.starts) - 1):
+    """The end of the longest number word that stands there in ASCII, or `at`; end - at: 2 or more."""
+    group = spelling.groups[data[at] & 31, data[at + 1] & 31]
+    for i in range(group[0], group[1]):
         first, last = spelling.starts[i], spelling.starts[i + 1]
         k = first
         while k < last and at + k - first < end and data[at + k - first] | 32 == spelling.letters[k]:
@@ -132,9 +133,7 @@ def _is_number(data, at, end, spelling):
         if 48 <= data[at] <= 57:
             at += 1
             continue
-        if end - at < 3 or not spelling.begins[data[at] & 31, data[at + 1] & 31]:
-            return False
-        after = _number_word(data, at, end, spelling)
+        after = _number_word(data, at, end, spelling) if end - at > 2 else at
         if after == at:
             return False
         at = after
@@ -147,6 +146,16 @@ def _apostrophe(data, at, end):
     if end - at == 1:
         return data[at] == 39
     return end - at == 3 and data[at] == 0xE2 and data[at + 1] == 0x80 and (data[at + 2] | 1) == 0x99
+
+
+@njit(nogil=True, cache=True)
+def _is_special(data, first, last, groups):
+    """Whether a word may be another token than its hash; cheaper than `_token`, which counts references."""
+    one = data[first]
+    if one == _UNDERSCORE or data[last - 1] == _UNDERSCORE or 48 <= one <= 57:
+        return True
+    two = data[min(first + 1, last - 1)]
+    return groups[one & 31, two & 31, 1] > 0
 
 
 @njit(nogil=True, cache=True)
@@ -190,6 +199,7 @@ def read_tokens(data, start, end, spelling, hashes, spans):
     """
     count = hash_words(data, start, end, spelling.tables, hashes, spans)
     scratch = (np.empty(_JOINED, dtype=np.uint8), np.empty(_JOINED, dtype=np.uint64), np.empty((0, 2), dtype=np.int64))
+    groups = spelling.groups
     kept = i = 0
     while i < count:
         first, last = spans[i, 0], spans[i, 1]
@@ -199,7 +209,9 @@ def read_tokens(data, start, end, spelling, hashes, spans):
             words, value = _joined(data, spans, i, count, spelling, scratch)
             last = spans[i + words - 1, 1]
         if words == 1:
-            value = _token(data, first, last, hashes[i], spelling, scratch)
+            value = hashes[i]
+            if _is_special(data, first, last, groups):
+                value = _token(data, first, last, value, spelling, scratch)
         i += words
         if value == NUMBER:
             if kept > 1 and hashes[kept - 2] == NUMBER and _contains(spelling.joining, hashes[kept - 1]):
