@@ -15,6 +15,7 @@ ALL = (
     "dedup-lines",
     "dedup-substrings",
     "rules",
+    "verdict",
     "decontaminate",
     "pii",
     "clean",

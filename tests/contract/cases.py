@@ -33,6 +33,7 @@ CASES = {
     "embed": Case({"dimensions": 16, "sample": 150}),
     "cluster": Case({"levels": [9, 4], "resamples": 1, "domains": 2}, before=("embed",)),
     "language": Case(),
+    "verdict": Case({"max_hash_ratio": "off"}, before=("rules",)),
     "fasttext": Case({"positive": [GOOD], "sample": 100, "epochs": 2}),
     "dsir": Case({"target": [GOOD]}),
     "select": Case({}, {"where": "bytes > 300 AND dsir > -9", "to": MADE, "shard_bytes": "30k"}, before=("dsir",)),

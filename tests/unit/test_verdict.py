@@ -2,8 +2,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import curate
 from curate.algorithms import rule_columns, url_lists, verdict
 from curate.stages.verdict import VerdictConfig, limits, needs
+from tests import material, running
 
 COLUMNS = {column.name: column for column in rule_columns.COLUMNS}
 GOOD = {
@@ -162,3 +164,34 @@ def test_many_rules_at_once_keep_their_names():
             if (change[rule[4:]] > limit if rule.startswith("max_") else change[rule[4:]] < limit)
         ]
         assert (keep, first, failed) == (not fails, fails[0] if fails else None, ",".join(fails) or None)
+
+
+def test_from_rules_to_a_verdict_by_commands(tmp_path):
+    prose = (
+        "The garden behind the old house was quiet, and nobody had been there for years.\n"
+        "Some of the trees have grown so tall that they hide the windows of our neighbours.\n"
+        "My grandmother planted roses along that wall when she was young. They still flower every summer.\n"
+        "To reach the river you follow a narrow path, cross two fields with care, and climb over a fence."
+    )
+    texts = [
+        prose,
+        prose + "\nvar x = {};  and so on.",
+        "\n".join(prose.split("\n")[:2]),
+        prose.replace("garden", "forest"),
+    ]
+    material.write_records(tmp_path / "raw/a.jsonl", texts[:3])
+    material.write_records(tmp_path / "raw/b.jsonl", texts[3:], url="http://www.b.example/x")
+    (tmp_path / "blocked").write_text("b.example\n")
+    running.step("ingest", {"sources": [str(tmp_path / "raw")]}, to=str(tmp_path / "pool"))
+    pool = {"corpus": str(tmp_path / "pool")}
+    running.step("rules", {}, **pool)
+    running.step("verdict", {}, **pool)
+    other = {"block_urls": [str(tmp_path / "blocked")], "max_c4_curly_bracket": 1}
+    running.step("verdict", other, as_="mine", **pool)
+    found = curate.open(str(tmp_path / "pool")).table(["verdict_keep", "verdict_reason", "mine_keep", "mine_reason"])
+    assert [tuple(row.values()) for row in found.to_pylist()] == [
+        (True, None, True, None),
+        (False, "max_c4_curly_bracket", True, None),
+        (False, "min_plain_word_count", False, "min_plain_word_count"),
+        (True, None, False, "block_urls"),
+    ]
