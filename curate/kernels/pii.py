@@ -11,17 +11,17 @@ import numpy as np
 from curate.kernels import njit
 from curate.kernels.bits import trailing_zeros
 from curate.kernels.pii_blocks import sign_masks
-from curate.kernels.pii_names import find_email, find_key, find_private_key
+from curate.kernels.pii_names import LEAST_TOKEN, find_email, find_key, find_private_key
 from curate.kernels.pii_numbers import find_card, find_iban, find_ipv4, find_ipv6
-from curate.kernels.pii_phones import find_phone
-from curate.kernels.pii_signs import ALNUM, CLASSES, DIGIT, HEX, UPPER, WORD, byte_at, is_of, run_end
+from curate.kernels.pii_phones import LEAST_DIGITS, find_phone, read_joint
+from curate.kernels.pii_signs import ALNUM, CLASSES, DIGIT, HEX, UPPER, WORD, byte_at, is_of, run_end, run_start
 from curate.kernels.scan import copy
 
 EMAIL, IP, PHONE, IBAN, CARD, KEY, PRIVATE_KEY = range(7)
 """The kinds, in the order in which the first of two equal stretches counts."""
 NO_ROOM = -1
 _0, _1, _63, _64 = np.uint64(0), np.uint64(1), np.uint64(63), np.uint64(64)
-_AT, _COLON, _DOT, _A = ord("@"), ord(":"), ord("."), ord("A")
+_AT, _COLON, _DOT, _A, _K, _UNDERSCORE = ord("@"), ord(":"), ord("."), ord("A"), ord("K"), ord("_")
 _BOT_SECRET = 35
 
 
@@ -34,7 +34,7 @@ def _last_signs(data, at, stop):
         byte = data[i]
         if CLASSES[byte] & DIGIT:
             digits |= bit
-        elif byte == _AT or byte == 95 or byte == 75:
+        elif byte in (_AT, _UNDERSCORE, _K):
             signs |= bit
     return digits, signs
 
@@ -83,6 +83,18 @@ def _bot_key_end(data, low, at, end, high):
 
 
 @njit(nogil=True, cache=True)
+def _may_begin(data, low, at, high):
+    """Whether anything may begin with, or right before, the run of digits at `at`; most are nothing but numbers."""
+    before = byte_at(data, at - 1, low, high)
+    if is_of(before, ALNUM):
+        return is_of(before, UPPER)
+    end = run_end(data, at, min(high, at + LEAST_DIGITS), DIGIT)
+    if end - at >= LEAST_DIGITS or byte_at(data, at + 4, low, high) == _COLON:
+        return True
+    return read_joint(data, end, high)[1] > end
+
+
+@njit(nogil=True, cache=True)
 def _from_digits(data, low, at, high, row, first, count, groups, lookup, out):
     """Add what begins with, or right before, the run of digits at `at`; gives how many there are then."""
     end = run_end(data, at, min(high, at + 20), DIGIT)
@@ -118,12 +130,12 @@ def _from_digits(data, low, at, high, row, first, count, groups, lookup, out):
 @njit(nogil=True, cache=True)
 def _from_sign(data, low, at, high, row, first, count, lookup, out):
     """Add what stands around an `@` or the K of KEY; gives how many there are then."""
-    start, end, kind = -1, -1, PRIVATE_KEY
     if data[at] == _AT:
         start, end = find_email(data, low, at, high, lookup.flags, lookup.domains)
         kind = EMAIL
-    elif data[at] == 75:
+    else:
         start, end = find_private_key(data, low, at, high)
+        kind = PRIVATE_KEY
     return _put(out, first, count, row, start, end, kind) if end >= 0 else count
 
 
@@ -148,13 +160,17 @@ def _find(data, low, high, row, first, groups, lookup, out):
             if count + 6 > len(out):
                 return NO_ROOM
             if digits >> place & _1:
-                count = _from_digits(data, low, at, high, row, first, count, groups, lookup, out)
-            else:
+                if _may_begin(data, low, at, high):
+                    count = _from_digits(data, low, at, high, row, first, count, groups, lookup, out)
+            elif data[at] != _UNDERSCORE:
                 count = _from_sign(data, low, at, high, row, first, count, lookup, out)
             if at >= token_end and data[at] != _AT:
-                start, end, token_end = find_key(data, low, at, high, lookup.keys, lookup.shapes)
-                if end >= 0:
-                    count = _put(out, first, count, row, start, end, KEY)
+                token_end = run_end(data, at, high, WORD)
+                token = run_start(data, at, low, WORD)
+                if token_end - token >= LEAST_TOKEN:
+                    start, end = find_key(data, low, token, high, lookup.keys, lookup.shapes)
+                    if end >= 0:
+                        count = _put(out, first, count, row, start, end, KEY)
         base += 64
     return _settled(out, first, count)
 

@@ -30,7 +30,7 @@ _AT, _DOT, _NEWLINE, _DOLLAR = ord("@"), ord("."), ord("\n"), ord("$")
 _BEFORE_MARKS = 0x2000
 _FNV_START = np.uint64(0xCBF29CE484222325)
 _FNV_PRIME = np.uint64(0x100000001B3)
-_LEAST_TOKEN = 20
+LEAST_TOKEN = 20
 _LEAST_BLOCK = 32
 _MOST_BLOCK = 1 << 15
 _BEGIN = np.frombuffer(b"-----BEGIN ", dtype=np.uint8)
@@ -189,16 +189,12 @@ def _web_token(data, at, high):
 
 @njit(nogil=True, cache=True)
 def find_key(data, low, at, high, keys, shapes):
-    """The start and end of the key in the token around data[at], and the end of that token; -1, -1 for no key.
+    """The start and end of the key in the token that starts at `at`; -1, -1 for none.
 
-    A token is a run of ASCII letters, digits, `_` and `-`; a key stands at its start, or begins with a token before it
-    and a dot.
+    A token is a run of LEAST_TOKEN or more ASCII letters, digits, `_` and `-`; a key stands at its start, or begins
+    with a token before it and a dot.
     """
-    end = run_end(data, at, high, TOKEN)
-    start = run_start(data, at, low, TOKEN)
-    if end - start < _LEAST_TOKEN:
-        return -1, -1, end
-    first = start
+    start = first = at
     if byte_at(data, start - 1, low, high) == _DOT:
         first = run_start(data, start - 1, max(low, start - 8), TOKEN)
     found = _web_token(data, start, high)
@@ -208,7 +204,7 @@ def find_key(data, low, at, high, keys, shapes):
         if found < 0 and starts_with(data, place, high, prefix):
             found = _of_shape(data, place + len(prefix), high, shapes[i])
             start = place if found >= 0 else start
-    return start if found >= 0 else -1, found, end
+    return start if found >= 0 else -1, found
 
 
 @njit(nogil=True, cache=True)

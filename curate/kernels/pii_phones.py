@@ -26,7 +26,7 @@ SPACED, CLOSES, OPENS = np.int64(8), np.int64(16), np.int64(32)
 """A joint is WHITE, HYPHEN, FULL_STOP, SLASH or 0 for nothing, and or-ed with it whether there are spaces around a
 mark, whether a parenthesis closes before it, and whether one opens after it."""
 _REACH = 28
-_LEAST_DIGITS = 7
+LEAST_DIGITS = 7
 _OPEN, _CLOSE, _PLUS, _ZERO = ord("("), ord(")"), ord("+"), ord("0")
 
 
@@ -58,7 +58,7 @@ def _mark(data, at, high):
 
 
 @njit(nogil=True, cache=True)
-def _joint(data, at, high):
+def read_joint(data, at, high):
     """The joint that starts at `at` and the place after it; that place is `at` when no digit follows."""
     first = at
     kind = np.int64(0)
@@ -95,7 +95,7 @@ def read_groups(data, at, high, groups):
         digits += end - at
         if digits > 18:
             break
-        kind, following = _joint(data, end, high)
+        kind, following = read_joint(data, end, high)
         groups[count, 0], groups[count, 1] = at, end
         groups[count, 2] = kind if following > end else -1
         count += 1
@@ -349,7 +349,7 @@ def find_phone(data, low, at, high, groups, lookup):
     count = read_groups(data, at, high, groups)
     if plus:
         return _international(data, low, start - 1, high, groups, count, lookup.calling)
-    if count == 0 or _digits(groups, 0, count) < _LEAST_DIGITS or not _begins(data, low, start, groups):
+    if count == 0 or _digits(groups, 0, count) < LEAST_DIGITS or not _begins(data, low, start, groups):
         return -1, -1
     parenthesis = parenthesis and groups[0, 2] > 0 and groups[0, 2] & CLOSES != 0
     for n in range(min(count, 6), 1, -1):
