@@ -16,8 +16,8 @@ from curate.kernels import arrow, c4
 from curate.kernels import rules as kernels
 from curate.kernels import rules_lines as lines
 from curate.kernels.rules_characters import characters
-from curate.kernels.rules_words import GOPHER as BIT_OF_GOPHER
-from curate.kernels.rules_words import KEY, PIECES, STOPS, UNIT, find, hash_word
+from curate.kernels.rules_lexicon import GOPHER as BIT_OF_GOPHER
+from curate.kernels.rules_lexicon import KEY, PIECES, STOPS, UNIT, find, hash_word
 
 _BATCH = 4096
 _LANGUAGES = sorted(STOP_WORDS)

@@ -28,6 +28,7 @@ from curate.kernels.rules_characters import (
     strip,
 )
 from curate.kernels.rules_grams import LONGEST, MOST_WORDS, Grams, grams_room, repeat_words
+from curate.kernels.rules_lexicon import EXCEPTION, GOPHER, PIECES, STOPS, find, hash_word
 from curate.kernels.rules_lines import (
     LINE_FIELDS,
     MOST_LINES,
@@ -38,15 +39,9 @@ from curate.kernels.rules_parse import TABLE, parsed_bytes
 from curate.kernels.rules_words import (
     BEGINS,
     ENDINGS,
-    EXCEPTION,
-    GOPHER,
-    PIECES,
     PLACES,
-    STOPS,
     chunk_room,
     cut_chunk,
-    find,
-    hash_word,
     kinds_of,
     put_pieces,
     read_chunk,

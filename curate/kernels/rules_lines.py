@@ -104,7 +104,7 @@ def line_statistics(data, start, end, characters, seen, out):
             held += new
             _add_line(data, at, stop, characters, new, out)
         at = stop + 1
-    empty = 2 if end == start else np.int64(data[start] == _NEWLINE) + np.int64(data[end - 1] == _NEWLINE)
+    empty = 1 if end == start else np.int64(data[start] == _NEWLINE) + np.int64(data[end - 1] == _NEWLINE)
     out[SEGMENTS] += empty
     out[REPEATED] += empty == 2
 
