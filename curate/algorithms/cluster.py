@@ -9,10 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
-from curate.errors import UsageError
-from curate.kernels import arrow, distance, hashing
+from curate.kernels import distance, hashing
 
 _ROWS_AT_ONCE = 8_192
 
@@ -22,14 +20,6 @@ class Centroids(NamedTuple):
 
     rows: np.ndarray
     blocks: np.ndarray
-
-
-def vectors_of(column: pa.ChunkedArray, name: str) -> pa.Array:
-    """The vectors of a column that are not null. Raises UsageError when it holds none."""
-    kind = column.type
-    if not (pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type)):
-        raise UsageError(f"--embedding {name}: the column holds {kind}, not vectors; name a column that embed made")
-    return arrow.combined(column).drop_null()
 
 
 def kmeans(points: np.ndarray, clusters: int, iterations: int, seed: int) -> np.ndarray:
@@ -87,7 +77,7 @@ def pack(rows: np.ndarray) -> Centroids:
 def assign(vectors: np.ndarray, centroids: Centroids) -> tuple[np.ndarray, np.ndarray]:
     """The cluster of each vector, int32 (n,), and its distance, float32 (n,): one minus the cosine.
 
-    vectors: float16 or float32 (n, d), of any length but zero. Of equally near centroids the first counts.
+    vectors: float16, float32 or int8 (n, d), of any length but zero. Of equally near centroids the first counts.
     """
     count, dimensions = vectors.shape
     clusters, cosines = np.empty(count, dtype=np.int32), np.empty(count, dtype=np.float32)

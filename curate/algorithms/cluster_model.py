@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from curate.algorithms import cluster, cluster_domains, cluster_levels
+from curate.algorithms.vectors import vectors_of
 from curate.errors import UsageError
 from curate.kernels import arrow
 
@@ -143,7 +144,7 @@ def prepared(model: pa.Table, names: Iterable[str]) -> Prepared:
 
 def assign_column(column: pa.ChunkedArray, name: str, found: Prepared) -> pa.Table:
     """`cluster` and `cluster_distance` of a column of vectors, and the columns above, null where the vector is null."""
-    vectors = cluster.vectors_of(column, name)
+    vectors = vectors_of(column, name)
     if len(vectors) and len(found.centroids.rows) == 0:
         raise UsageError(f"--embedding {name}: no document of the sample has a vector; raise --documents-per-cluster")
     clusters, distances = cluster.assign(arrow.vectors(vectors), found.centroids)

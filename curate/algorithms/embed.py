@@ -28,6 +28,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.algorithms import vectors
 from curate.kernels import arrow, sparse
 from curate.kernels import embed as kernels
 
@@ -111,7 +112,7 @@ def embed(text: pa.ChunkedArray, model: Model, dtype: str) -> pa.Array:
         rows, offsets = block[: stop - start], texts.offsets[start : stop + 1]
         learned = (model.table, model.scales, model.centre)
         kernels.embed_documents(offsets, texts.data, alphabet, vocabulary, *learned, rows, known[start:stop])
-        out[start:stop] = rows
+        vectors.store(rows, out[start:stop])
     return arrow.vector_array(out, known)
 
 

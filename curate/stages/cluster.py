@@ -102,9 +102,9 @@ def survey(table: pa.Table, mine: None, config: ClusterConfig) -> pa.Table:
     """The vectors of the sampled documents."""
     import pyarrow as pa
 
-    from curate.algorithms import cluster
+    from curate.algorithms.vectors import vectors_of
 
-    return pa.table({"vector": cluster.vectors_of(table[config.embedding], config.embedding)})
+    return pa.table({"vector": vectors_of(table[config.embedding], config.embedding)})
 
 
 def settle(tables: Iterable[pa.Table], config: ClusterConfig) -> Settled:

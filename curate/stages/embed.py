@@ -35,7 +35,10 @@ class EmbedConfig(StageConfig):
         description="Length of the vectors: 256 for 'builtin'; a neural model's own, or fewer, when it was "
         "trained so that its vectors can be cut.",
     )
-    dtype: Literal["float16", "float32"] = Field("float16", description="How the vectors' numbers are stored.")
+    dtype: Literal["float16", "float32", "int8"] = Field(
+        "float16",
+        description="How the vectors' numbers are stored. int8: each vector scaled so that its largest number is 127.",
+    )
     sample: int = Field(
         10_000,
         ge=1,

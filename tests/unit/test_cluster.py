@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from curate.algorithms import cluster, cluster_summary
+from curate.algorithms.vectors import vectors_of
 from curate.errors import UsageError
 from curate.kernels import arrow
 from curate.stages.cluster import STAGE, ClusterConfig
@@ -103,7 +104,7 @@ def test_the_bytes_do_not_hang_on_the_cut_of_the_shards(monkeypatch):
 
 def test_a_column_that_holds_no_vectors():
     with pytest.raises(UsageError, match="--embedding text: the column holds large_string"):
-        cluster.vectors_of(pa.chunked_array([pa.array(["a"], pa.large_string())]), "text")
+        vectors_of(pa.chunked_array([pa.array(["a"], pa.large_string())]), "text")
 
 
 def test_no_vectors_at_all():
