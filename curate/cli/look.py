@@ -150,7 +150,8 @@ def _show_spans(corpus: str, count: int, where: str | None, as_json: bool) -> No
     if as_json:
         emit_json(found)
         return
-    rows = [[str(row[name]) for name in ("id", "start", "end", "reason", "of", "of_start")] for row in found]
+    names = ("id", "start", "end", "reason", "of", "of_start")
+    rows = [["" if row[name] is None else str(row[name]) for name in names] for row in found]
     headings = ("id", "from byte", "to byte", "reason", "stood before in", "at byte")
     print(
         table(headings, rows, right=(1, 2, 5))

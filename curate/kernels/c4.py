@@ -88,7 +88,7 @@ def _phrase_at(data, at, end):
 
 
 @njit(nogil=True, cache=True)
-def _citation(data, at, end, characters):
+def citation(data, at, end, characters):
     """The bytes of the citation mark that stands at a `[`, or 0: `[]`, `[12]`, `[edit]`, `[citation needed]`."""
     stop = at + 1
     while stop < end:
@@ -111,7 +111,7 @@ def _without_citations(data, start, end, characters, out, to):
     begin = start
     for at in range(start, end):
         if data[at] == 91 and at >= begin:
-            length = _citation(data, at, end, characters)
+            length = citation(data, at, end, characters)
             if length:
                 to = copy(data, begin, at, out, to)
                 begin = at + length

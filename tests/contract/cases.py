@@ -29,7 +29,7 @@ CASES = {
     "rules": Case(),
     "decontaminate": Case({"benchmark": [GOOD]}),
     "pii": Case(),
-    "clean": Case({"mask": ["pii"]}, {"to": MADE, "shard_bytes": "30k"}, before=("dsir",)),
+    "clean": Case({"c4": True, "mask": ["pii"]}, {"to": MADE, "shard_bytes": "30k"}, before=("dsir",)),
     "embed": Case({"dimensions": 16, "sample": 150}),
     "cluster": Case({"levels": [9, 4], "resamples": 1, "domains": 2}, before=("embed",)),
     "language": Case(),

@@ -36,7 +36,7 @@ def test_placeholders_stand_where_personal_data_was(pool, tmp_path):
     running.step("clean", {"mask": ["pii"]}, corpus=pool, to=new)
     assert Opened(new).table(["text"])["text"].to_pylist() == MASKED
     counts = Corpus(new).documents().ledger["counts"]
-    assert counts["spans"] == 6 and counts["masked_email"] == 2 and counts["documents_masked"] == 3
+    assert counts["spans"] == 6 and counts["masked_email"] == 2 and counts["masked_documents"] == 3
     assert [wrong for _, _, wrong in verify(Corpus(new))] == [[]]
     assert Opened(new).table(["bytes"])["bytes"].to_pylist() == [len(text.encode()) for text in MASKED]
     ids = Opened(pool).table(["id"])["id"].to_pylist()
@@ -85,3 +85,59 @@ def test_layers_stay_behind(pool, tmp_path):
     running.step("clean", {"mask": ["pii"]}, corpus=pool, to=str(tmp_path / "new"), where="pii_total > 0")
     assert Corpus(tmp_path / "new").layers() == ["documents"]
     assert Opened(str(tmp_path / "new")).table(["text"]).num_rows == 3
+
+
+LINES = [
+    "Home About\nA first line of some words[12] and john@example.org in it.\n  \nWe use cookies here.\nfew\n"
+    "Call +49 30 12345678 or never.\nJavascript is needed here.",
+    "nothing\nhere\nto keep\n",
+    "A line without end in this text\n“Quoted, it ends here and now.”",
+]
+
+
+@pytest.fixture
+def pages(tmp_path):
+    material.write_records(tmp_path / "pages/0.jsonl", LINES)
+    running.step("ingest", {"sources": [str(tmp_path / "pages")]}, to=str(tmp_path / "web"))
+    return str(tmp_path / "web")
+
+
+def test_lines_go_by_the_rules_of_c4(pages, tmp_path):
+    new = str(tmp_path / "new")
+    running.step("clean", {"c4": True}, corpus=pages, to=new)
+    assert Opened(new).table(["text"])["text"].to_pylist() == [
+        "A first line of some words and john@example.org in it.\nCall +49 30 12345678 or never.",
+        LINES[2],
+    ]
+    ledger = Corpus(new).documents().ledger
+    assert ledger["removed"] == {"nothing left of its text": 1}
+    counts = ledger["counts"]
+    assert counts["c4_lines_kept"] == 4 and counts["c4_lines_policy"] == 1 and counts["c4_lines_javascript"] == 1
+    assert counts["c4_citations"] == 1 and counts["c4_characters_policy"] == len("We use cookies here.")
+    assert counts["spans"] == len(_spans(new)) == 5 + 3
+    assert [wrong for _, _, wrong in verify(Corpus(new))] == [[]]
+
+
+def test_masks_after_c4_are_placed_in_the_text_as_it_was(pages, tmp_path):
+    new = str(tmp_path / "new")
+    running.step("clean", {"c4": True, "mask": ["pii"]}, corpus=pages, to=new)
+    assert Opened(new).table(["text"])["text"].to_pylist()[0] == (
+        "A first line of some words and <EMAIL> in it.\nCall <PHONE> or never."
+    )
+    data = LINES[0].encode()
+    first = _spans(new)[0]["id"]
+    rows = [row for row in _spans(new) if row["id"] == first]
+    assert [row["start"] for row in rows] == sorted(row["start"] for row in rows)
+    assert [(row["reason"], data[row["start"] : row["end"]].decode()) for row in rows if row["reason"][0] == "<"] == [
+        ("<EMAIL>", "john@example.org"),
+        ("<PHONE>", "+49 30 12345678"),
+    ]
+
+
+def test_terminal_punctuation_is_a_rule_of_c4(pages, tmp_path):
+    new = str(tmp_path / "new")
+    running.step("clean", {"c4": True, "terminal_punctuation": True}, corpus=pages, to=new)
+    counts = Corpus(new).documents().ledger["counts"]
+    assert counts["c4_lines_no_terminal_punctuation"] > 1
+    with pytest.raises(UsageError, match="--c4"):
+        running.step("clean", {"mask": ["pii"], "terminal_punctuation": True}, corpus=pages, to=str(tmp_path / "x"))
