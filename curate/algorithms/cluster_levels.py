@@ -51,7 +51,7 @@ def _spread(points: np.ndarray, count: int, resamples: int, iterations: int, see
 
 def _closest(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     """The points closest to every centroid among its own, half as many as a cluster has on average: ascending."""
-    owners, distances = cluster.assign(points, cluster.pack(centroids))
+    owners, distances = cluster.assign(points, cluster.Centroids(centroids))
     each = max(1, len(points) // (2 * len(centroids)))
     order = np.lexsort((distances, owners))
     starts = np.flatnonzero(np.diff(owners[order], prepend=-1))

@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.algorithms import cluster, cluster_domains, cluster_levels
 from curate.algorithms.vectors import vectors_of
 from curate.errors import UsageError
-from curate.kernels import arrow
+from curate.kernels import arrow, hashing
 
+_ROWS_AT_ONCE = 8_192
 MOST_AUTO = 4_000
 FEWEST_DOCUMENTS = 39
 """Sampled documents a cluster, when the number of clusters is not given: faiss warns of less."""
@@ -28,10 +30,12 @@ class Prepared(NamedTuple):
 class Wanted(NamedTuple):
     """counts: clusters of each level, the finest first, or None for as many as suit the documents.
 
-    resamples: rounds at each level, 0 for plain k-means. domains: or None for no tree.
+    documents_per_cluster: sampled at most. resamples: rounds at each level, 0 for plain k-means. domains: or None for
+    no tree.
     """
 
     counts: list[int] | None
+    documents_per_cluster: int
     resamples: int
     domains: int | None
     iterations: int
@@ -41,10 +45,11 @@ class Wanted(NamedTuple):
 def schema(dimensions: int) -> pa.Schema:
     """The columns of the model.
 
-    level: 1 for the finest, null for a node of the tree. cluster: its number in the level, or the node's in the tree,
-    where k clusters of the coarsest level are the first k nodes. centroid: of length one; null for a node.
-    sampled: documents of the sample. parent: the cluster of the next level that it belongs to. domain: its domain.
-    merged: the node that it goes into, of the coarsest level and of nodes. height: Ward's distance of a node's parts.
+    level: 1 for the finest, 0 for a group of more than 16,384 of them, which are searched group by group, null for a
+    node of the tree. cluster: its number in the level, or the node's in the tree, where k clusters of the coarsest
+    level are the first k nodes. centroid: of length one; null for a node. sampled: documents of the sample. group: that
+    it is searched in. parent: the cluster of the next level that it belongs to. domain: its domain. merged: the node
+    that it goes into, of the coarsest level and of nodes. height: Ward's distance of a node's parts.
     """
     return pa.schema(
         [
@@ -52,6 +57,7 @@ def schema(dimensions: int) -> pa.Schema:
             ("cluster", pa.int32()),
             ("centroid", pa.list_(pa.float32(), dimensions)),
             ("sampled", pa.int64()),
+            ("group", pa.int32()),
             ("parent", pa.int32()),
             ("domain", pa.int32()),
             ("merged", pa.int32()),
@@ -60,86 +66,131 @@ def schema(dimensions: int) -> pa.Schema:
     )
 
 
+def sampled(table: pa.Table, embedding: str, seed: int) -> pa.Table:
+    """What `trained` needs of documents: `vector`, `order`, the hash by which they are drawn, and `documents`, how many
+    there are to draw from, as the metadata of the table's schema says it."""
+    valid = arrow.validity(table[embedding])
+    ids = arrow.strings(table["id"])
+    order = np.empty(len(ids), dtype=np.uint64)
+    hashing.hash_strings(*ids, np.uint64(seed), order)
+    documents = int(table.schema.metadata[b"documents"])
+    columns = {"vector": vectors_of(table[embedding], embedding), "order": order[valid]}
+    return pa.table({**columns, "documents": np.full(int(valid.sum()), documents, dtype=np.int64)})
+
+
 def trained(tables: Iterable[pa.Table], wanted: Wanted) -> tuple[pa.Table, pa.Table]:
-    """The clusters found on the vectors of surveys, the finest level first and by number, and the tree's nodes."""
-    columns = [table["vector"] for table in tables]
-    chunks = [chunk for column in columns for chunk in column.chunks if len(chunk)]
-    if not chunks:
+    """The clusters found on what `sampled` gave, the finest level first and by number, and the tree's nodes.
+
+    tables: gone through twice. Memory: 4 bytes a number of the vectors that count, and half of that for levels.
+    """
+    counts, vectors = _gathered(tables, wanted)
+    if not len(vectors):
         return schema(1).empty_table(), schema(1).empty_table()
-    vectors = np.concatenate([arrow.vectors(chunk) for chunk in chunks], dtype=np.float32)
     cluster.normalise(vectors)
-    counts = wanted.counts or [min(1000, max(1, len(vectors) // FEWEST_DOCUMENTS))]
     levels = cluster_levels.build(vectors, counts, wanted.resamples, wanted.iterations, wanted.seed)
     if wanted.domains is None:
         return _level_tables(levels, None, None), schema(vectors.shape[1]).empty_table()
-    top = levels[-1]
-    if len(top.centroids) > cluster_domains.MOST_CLUSTERS:
-        raise UsageError(
-            f"--domains {wanted.domains}: {len(top.centroids):,} clusters cannot be merged two by two, at most "
-            f"{cluster_domains.MOST_CLUSTERS:,} can; put a coarser level above them, such as --levels "
-            f"{len(top.centroids)},{cluster_domains.MOST_CLUSTERS // 10}"
-        )
-    merges = cluster_domains.tree(top.centroids)
-    domains = cluster_domains.cut(merges, top.sizes, wanted.domains)
+    merges = _tree(levels[-1].centroids, wanted.domains)
+    domains = cluster_domains.cut(merges, levels[-1].sizes, wanted.domains)
     return _level_tables(levels, domains, merges.merged), _nodes(merges, len(domains), vectors.shape[1])
+
+
+def _gathered(tables: Iterable[pa.Table], wanted: Wanted) -> tuple[list[int], np.ndarray]:
+    """How many clusters, and the vectors, float32 (n, d), of as many documents as they need, those of lowest order."""
+    orders, population, dimensions = [np.empty(0, dtype=np.uint64)], 0, 1
+    for table in tables:
+        orders.append(arrow.numbers(table["order"]))
+        population = max(population, *arrow.numbers(table["documents"][:1]), 0)
+        dimensions = table["vector"].type.list_size
+    drawn = np.sort(np.concatenate(orders))
+    counts = wanted.counts or [max(1, min(round(population**0.5), MOST_AUTO, len(drawn) // FEWEST_DOCUMENTS))]
+    needed = min(len(drawn), counts[0] * wanted.documents_per_cluster)
+    vectors = np.empty((needed, dimensions), dtype=np.float32)
+    filled = 0
+    for table in tables if needed else ():
+        chosen = np.flatnonzero(arrow.numbers(table["order"]) <= drawn[needed - 1])[: needed - filled]
+        for start in range(0, len(chosen), _ROWS_AT_ONCE):
+            some = arrow.vectors(table["vector"].take(pa.array(chosen[start : start + _ROWS_AT_ONCE])))
+            vectors[filled : filled + len(some)] = some
+            filled += len(some)
+    return counts, vectors
+
+
+def _tree(centroids: np.ndarray, domains: int) -> cluster_domains.Tree:
+    most = cluster_domains.MOST_CLUSTERS
+    if len(centroids) > most:
+        raise UsageError(
+            f"--domains {domains}: {len(centroids):,} clusters cannot be merged two by two, at most {most:,} can; "
+            f"put a coarser level above them, such as --levels {len(centroids)},{most // 10}"
+        )
+    return cluster_domains.tree(centroids)
 
 
 def _level_tables(
     levels: list[cluster_levels.Level], domains: np.ndarray | None, merged: np.ndarray | None
 ) -> pa.Table:
+    dimensions = levels[0].centroids.shape[1]
+    groups = cluster.grouped(levels[0].centroids)
     tables = []
     for number in range(len(levels), 0, -1):
         level = levels[number - 1]
-        count = len(level.centroids)
-        if domains is not None and level.parents is not None:
-            domains = domains[level.parents]
-        columns = {
-            "level": pa.array(np.full(count, number, dtype=np.int32)),
-            "cluster": pa.array(np.arange(count, dtype=np.int32)),
-            "centroid": arrow.vector_array(level.centroids),
-            "sampled": pa.array(level.sizes),
-            "parent": pa.nulls(count, pa.int32()) if level.parents is None else pa.array(level.parents),
-            "domain": pa.nulls(count, pa.int32()) if domains is None else pa.array(domains),
-            "merged": pa.nulls(count, pa.int32()),
-            "height": pa.nulls(count, pa.float32()),
-        }
-        if number == len(levels) and merged is not None:
-            columns["merged"] = _nodes_above(merged[:count])
-        tables.append(pa.table(columns))
+        columns = {"centroid": arrow.vector_array(level.centroids), "sampled": pa.array(level.sizes)}
+        if level.parents is not None:
+            columns["parent"] = pa.array(level.parents)
+            domains = None if domains is None else domains[level.parents]
+        elif merged is not None:
+            columns["merged"] = _nodes_above(merged[: len(level.centroids)])
+        if domains is not None:
+            columns["domain"] = pa.array(domains)
+        if number == 1 and groups is not None:
+            columns["group"] = pa.array(groups[1])
+        tables.append(_rows(number, 0, len(level.centroids), columns, dimensions))
+    if groups is not None:
+        centres = {"centroid": arrow.vector_array(groups[0])}
+        tables.insert(0, _rows(0, 0, len(groups[0]), centres, dimensions))
     return pa.concat_tables(tables[::-1]).combine_chunks()
 
 
 def _nodes(merges: cluster_domains.Tree, count: int, dimensions: int) -> pa.Table:
-    made = len(merges.height)
-    columns = {
-        "level": pa.nulls(made, pa.int32()),
-        "cluster": pa.array(np.arange(count, count + made, dtype=np.int32)),
-        "merged": _nodes_above(merges.merged[count:]),
-        "height": pa.array(merges.height),
-    }
+    columns = {"merged": _nodes_above(merges.merged[count:]), "height": pa.array(merges.height)}
+    return _rows(None, count, len(merges.height), columns, dimensions)
+
+
+def _rows(level: int | None, first: int, count: int, columns: dict[str, pa.Array], dimensions: int) -> pa.Table:
+    """Rows of the model, numbered from `first`; columns not given are null."""
     kinds = schema(dimensions)
-    return pa.table({field.name: columns.get(field.name, pa.nulls(made, field.type)) for field in kinds}, schema=kinds)
+    columns["level"] = pa.array(np.full(count, level or 0, dtype=np.int32), mask=np.full(count, level is None))
+    columns["cluster"] = pa.array(np.arange(first, first + count, dtype=np.int32))
+    return pa.table([columns.get(kind.name, pa.nulls(count, kind.type)) for kind in kinds], schema=kinds)
 
 
 def _nodes_above(merged: np.ndarray) -> pa.Array:
     return pa.array(merged, mask=merged < 0)
 
 
-def prepared(model: pa.Table, names: Iterable[str]) -> Prepared:
+def prepared(model: pa.Table, names: list[str]) -> Prepared:
     """The finest centroids ready for use, and for each column of these names what it is for each of them.
 
     names: `cluster_level2` and so on, `cluster_domain`.
     """
-    finest = model.filter(pa.array(arrow.numbers(model["level"]) == 1))
-    above, owners = {}, np.arange(finest.num_rows)
+    levels = [_level(model, number) for number in range(max(2, 1 + len(names)))]
+    finest, owners = levels[1], np.arange(levels[1].num_rows)
+    above: dict[str, np.ndarray] = {}
     for number, name in enumerate(names, start=1):
-        level = model.filter(pa.array(arrow.numbers(model["level"]) == number))
         if name == "cluster_domain":
             above[name] = arrow.numbers(finest["domain"])
         else:
-            owners = arrow.numbers(level["parent"])[owners]
+            owners = arrow.numbers(levels[number]["parent"])[owners]
             above[name] = owners
-    return Prepared(cluster.pack(arrow.vectors(finest["centroid"])), above)
+    centroids = np.ascontiguousarray(arrow.vectors(finest["centroid"]))
+    if not levels[0].num_rows:
+        return Prepared(cluster.Centroids(centroids), above)
+    centres = arrow.vectors(levels[0]["centroid"])
+    return Prepared(cluster.searchable(centroids, centres, arrow.numbers(finest["group"])), above)
+
+
+def _level(model: pa.Table, number: int) -> pa.Table:
+    return model.filter(pc.equal(model["level"], number))
 
 
 def assign_column(column: pa.ChunkedArray, name: str, found: Prepared) -> pa.Table:

@@ -1,8 +1,8 @@
 """The nearest of many centroids, by inner products whose sums run in one fixed order.
 
 A row's result depends on that row and the centroids alone, never on the rows beside it, on threads or
-on a BLAS: each product is a sum over the dimensions from first to last, and the compiler may only
-work on several centroids side by side.
+on a BLAS. A BLAS may say which centroids are so far from the greatest product that its rounding cannot matter;
+of the others each product is summed again here, and these decide and are stored.
 """
 
 from __future__ import annotations
@@ -14,11 +14,20 @@ from curate.kernels import njit
 WIDTH = 128
 """Centroids that are worked on side by side."""
 _STEP = 4
-_LEAST = np.float32(-np.inf)
+
+
+def doubt(dimensions: int) -> float:
+    """How far below the greatest of several products of a BLAS, over the vectors' lengths, the truly greatest may lie.
+
+    Each of two products may be off by d u / (1 - d u) in the BLAS and as much here, for u = 2**-24 (Higham 2002, 3.1);
+    one more is for the rounding of what is computed with this.
+    """
+    unit = dimensions * 2.0**-24
+    return 5 * unit / (1 - unit)
 
 
 def packed(centroids: np.ndarray) -> np.ndarray:
-    """Centroids (k, d) in blocks for `nearest`: float32 (blocks, padded(d), WIDTH), filled up with zeros."""
+    """Centroids (k, d) in blocks for `products`: float32 (blocks, padded(d), WIDTH), filled up with zeros."""
     clusters, dimensions = centroids.shape
     blocks, width = -(-clusters // WIDTH), padded(dimensions)
     out = np.zeros((blocks * WIDTH, width), dtype=np.float32)
@@ -32,27 +41,54 @@ def padded(dimensions: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def nearest(vectors, blocks, clusters, out, products):
-    """The centroid of the greatest inner product, the first of equal ones, and that product.
+def nearest(vectors, centroids, numbers, approximate, limits, out, products):
+    """The centroid of the greatest inner product, of equal ones that of the lowest number, and that product.
 
-    vectors: float32 (n, d'), as wide as the blocks. clusters: how many centroids the blocks hold.
-    out: int32 (n,). products: float32 (n,). Four rows at a time share what is read of the centroids;
-    at the end the last row stands in for those that are missing.
+    vectors: float32 (n, d). centroids: float32 (k, d). numbers: int32 (k,), what they are called. approximate:
+    float32 (n, k), their products. limits: float32 (n,), below which none of those can be the greatest. out: int32 (n,)
+    and products: float32 (n,) hold the best of before, -inf where there is none, and are replaced by a better one.
+    """
+    for i in range(len(vectors)):
+        limit = limits[i]
+        for k in range(len(centroids)):
+            if approximate[i, k] >= limit:
+                product = _product(vectors[i], centroids[k])
+                if product > products[i] or (product == products[i] and numbers[k] < out[i]):
+                    out[i], products[i] = numbers[k], product
+
+
+@njit(nogil=True, cache=True)
+def _product(x, y):
+    """Four sums, each of every fourth dimension from the first to the last, and these from the first to the last."""
+    a, b, c, d = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    whole = len(x) - len(x) % 4
+    for j in range(0, whole, 4):
+        a += x[j] * y[j]
+        b += x[j + 1] * y[j + 1]
+        c += x[j + 2] * y[j + 2]
+        d += x[j + 3] * y[j + 3]
+    for j in range(whole, len(x)):
+        a += x[j] * y[j]
+    return ((a + b) + c) + d
+
+
+@njit(nogil=True, cache=True)
+def products(vectors, blocks, out):
+    """All inner products with packed centroids, each summed from the first dimension to the last.
+
+    vectors: float32 (n, d'), as wide as the blocks. out: float32 (n, k). Four rows at a time share what is read of the
+    centroids; at the end the last row stands in for those that are missing.
     """
     sums = np.empty((4, WIDTH), dtype=np.float32)
     last = len(vectors) - 1
     for first in range(0, len(vectors), 4):
         second, third, fourth = min(first + 1, last), min(first + 2, last), min(first + 3, last)
-        for i in (first, second, third, fourth):
-            out[i], products[i] = 0, _LEAST
         for block in range(len(blocks)):
             _block_products(vectors, first, second, third, fourth, blocks, block, sums)
             start = block * WIDTH
-            found = min(WIDTH, clusters - start)
-            _keep_best(sums, 0, found, start, first, out, products)
-            _keep_best(sums, 1, found, start, second, out, products)
-            _keep_best(sums, 2, found, start, third, out, products)
-            _keep_best(sums, 3, found, start, fourth, out, products)
+            found = min(WIDTH, out.shape[1] - start)
+            for row, i in enumerate((first, second, third, fourth)):
+                out[i, start : start + found] = sums[row, :found]
 
 
 @njit(nogil=True, cache=True)
@@ -70,16 +106,6 @@ def _block_products(x, a, b, c, d, blocks, block, sums):
             sums[1, k] = (((sums[1, k] + b0 * t0) + b1 * t1) + b2 * t2) + b3 * t3
             sums[2, k] = (((sums[2, k] + c0 * t0) + c1 * t1) + c2 * t2) + c3 * t3
             sums[3, k] = (((sums[3, k] + d0 * t0) + d1 * t1) + d2 * t2) + d3 * t3
-
-
-@njit(nogil=True, cache=True)
-def _keep_best(sums, row, found, start, i, out, products):
-    best = products[i]
-    for k in range(found):
-        if sums[row, k] > best:
-            best = sums[row, k]
-            out[i] = start + k
-    products[i] = best
 
 
 @njit(nogil=True, cache=True)

@@ -177,7 +177,10 @@ def _survey_shard(
     if phase.census == AFTER:
         return census.survey(_with_added(work, index, chosen), None, work.config)
     size, population = sample
-    table = chosen.table if size is None else sampled(chosen.table, work.config.seed, size, population)  # type: ignore[attr-defined]
+    table = chosen.table
+    if size is not None:
+        table = sampled(table, work.config.seed, size, population)  # type: ignore[attr-defined]
+        table = table.replace_schema_metadata({"documents": str(population)})
     found = census.survey(table, mine, work.config)
     return _indexed(work, index, found) if census.indexed and census.indexed(work.config) else found
 

@@ -100,21 +100,23 @@ def sample(config: ClusterConfig) -> int:
 
 def survey(table: pa.Table, mine: None, config: ClusterConfig) -> pa.Table:
     """The vectors of the sampled documents."""
-    import pyarrow as pa
+    from curate.algorithms import cluster_model
 
-    from curate.algorithms.vectors import vectors_of
-
-    return pa.table({"vector": vectors_of(table[config.embedding], config.embedding)})
+    return cluster_model.sampled(table, config.embedding, config.seed)
 
 
 def settle(tables: Iterable[pa.Table], config: ClusterConfig) -> Settled:
-    """Find the centres. Holds ten bytes for each number of the sampled vectors: 2.5 kB a document of 256."""
+    """Find the centres. Holds four bytes for each number of the sampled vectors, for levels six."""
     from curate.algorithms import cluster_model
 
     counts = config.levels or (None if config.clusters == "auto" else [config.clusters])
     resamples = config.resamples if config.levels else 0
-    wanted = cluster_model.Wanted(counts, resamples, config.domains, config.iterations, config.seed)
-    model, tree = cluster_model.trained(tables, wanted)
+    model, tree = cluster_model.trained(
+        tables,
+        cluster_model.Wanted(
+            counts, config.documents_per_cluster, resamples, config.domains, config.iterations, config.seed
+        ),
+    )
     return Settled(model, details=[tree] if tree.num_rows else None)
 
 
@@ -176,7 +178,7 @@ def memory(load: Load, config: ClusterConfig) -> int:
 
 STAGE = Stage(
     name="cluster",
-    revision=2,
+    revision=3,
     config=ClusterConfig,
     needs=needs,
     adds=adds,

@@ -32,7 +32,7 @@ def train(vectors, clusters, iterations=20, seed=0):
 def test_blobs_are_found_the_largest_first():
     vectors, owners = blobs()
     centroids = train(vectors, 3)
-    found, distances = cluster.assign(vectors, cluster.pack(centroids))
+    found, distances = cluster.assign(vectors, cluster.Centroids(centroids))
     assert found.tolist() == owners.tolist()
     assert np.linalg.norm(centroids, axis=1) == pytest.approx(np.ones(3), abs=1e-5)
     cosines = (vectors * centroids[owners]).sum(axis=1)
@@ -41,7 +41,7 @@ def test_blobs_are_found_the_largest_first():
 
 def test_the_length_of_a_vector_does_not_count():
     vectors, _ = blobs()
-    centroids = cluster.pack(train(vectors, 3))
+    centroids = cluster.Centroids(train(vectors, 3))
     once, again = cluster.assign(vectors, centroids), cluster.assign(vectors * 4, centroids)
     assert (once[0] == again[0]).all()
     assert once[1] == pytest.approx(again[1], abs=1e-6)
@@ -65,10 +65,17 @@ def test_equal_vectors_make_one_cluster():
     assert len(cluster.kmeans(vectors, 5, 3, 0)) == 2
 
 
+def documents(vectors, valid=None, population=None):
+    """What the runtime gives to the survey."""
+    ids = pa.array([f"d{i}" for i in range(len(vectors))])
+    table = pa.table({"embed": column(vectors, valid), "id": ids})
+    return table.replace_schema_metadata({"documents": str(population or len(vectors))})
+
+
 def fitted(vectors, valid=None, **options):
     """The model of vectors."""
     config = ClusterConfig(**options)
-    table = pa.table({"embed": column(vectors, valid)})
+    table = documents(vectors, valid)
     return STAGE.before[0].settle([STAGE.before[0].survey(table, None, config)], config).model
 
 
@@ -98,7 +105,7 @@ def test_the_bytes_do_not_hang_on_the_cut_of_the_shards(monkeypatch):
     assert whole.column_names == ["cluster", "cluster_distance", "cluster_level2", "cluster_domain"]
     parts = [applied(vectors[i : i + 7], model, **options).table for i in range(0, 200, 7)]
     assert pa.concat_tables(parts).combine_chunks() == whole.combine_chunks()
-    monkeypatch.setattr(cluster, "_ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(cluster, "_PRODUCTS_AT_ONCE", 1)
     assert applied(vectors, model, **options).table == whole
 
 
@@ -108,9 +115,9 @@ def test_a_column_that_holds_no_vectors():
 
 
 def test_no_vectors_at_all():
-    nothing = pa.table({"embed": column(np.ones((3, 4)), np.zeros(3, dtype=bool))})
+    nothing = documents(np.ones((3, 4)), np.zeros(3, dtype=bool))
     config = ClusterConfig()
-    model = STAGE.before[0].settle(iter([STAGE.before[0].survey(nothing, None, config)]), config).model
+    model = STAGE.before[0].settle([STAGE.before[0].survey(nothing, None, config)], config).model
     found = STAGE.apply(nothing, None, STAGE.prepare(model, config), config)
     assert found.table["cluster"].null_count == 3
     with pytest.raises(UsageError, match="no document of the sample has a vector"):
