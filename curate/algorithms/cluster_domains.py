@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-MOST_CLUSTERS = 20_000
-"""More are not merged: 8 bytes are held for each pair of centroids, 1.6 GB for these."""
+MOST_CLUSTERS = 10_000
+"""More are not merged: 16 bytes are held for each pair of centroids, 800 MB for these."""
 
 
 class Tree(NamedTuple):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from curate.algorithms import cluster
+from curate.algorithms.groups import first_of_each
 
 
 class Level(NamedTuple):
@@ -53,7 +54,4 @@ def _closest(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     """The points closest to every centroid among its own, half as many as a cluster has on average: ascending."""
     owners, distances = cluster.assign(points, cluster.Centroids(centroids))
     each = max(1, len(points) // (2 * len(centroids)))
-    order = np.lexsort((distances, owners))
-    starts = np.flatnonzero(np.diff(owners[order], prepend=-1))
-    ranks = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
-    return np.sort(order[ranks < each])
+    return np.sort(first_of_each(owners, distances, each))

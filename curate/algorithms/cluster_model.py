@@ -49,7 +49,8 @@ def schema(dimensions: int) -> pa.Schema:
     node of the tree. cluster: its number in the level, or the node's in the tree, where k clusters of the coarsest
     level are the first k nodes. centroid: of length one; null for a node. sampled: documents of the sample. group: that
     it is searched in. parent: the cluster of the next level that it belongs to. domain: its domain. merged: the node
-    that it goes into, of the coarsest level and of nodes. height: Ward's distance of a node's parts.
+    that it goes into, of the coarsest level and of nodes. height: Ward's distance of a node's parts. effective_rank,
+    mean_cosine: of the sample's vectors, the same in all rows.
     """
     return pa.schema(
         [
@@ -62,6 +63,8 @@ def schema(dimensions: int) -> pa.Schema:
             ("domain", pa.int32()),
             ("merged", pa.int32()),
             ("height", pa.float32()),
+            ("effective_rank", pa.float32()),
+            ("mean_cosine", pa.float32()),
         ]
     )
 
@@ -87,12 +90,22 @@ def trained(tables: Iterable[pa.Table], wanted: Wanted) -> tuple[pa.Table, pa.Ta
     if not len(vectors):
         return schema(1).empty_table(), schema(1).empty_table()
     cluster.normalise(vectors)
+    rank, cosine = cluster.spread(vectors)
     levels = cluster_levels.build(vectors, counts, wanted.resamples, wanted.iterations, wanted.seed)
-    if wanted.domains is None:
-        return _level_tables(levels, None, None), schema(vectors.shape[1]).empty_table()
-    merges = _tree(levels[-1].centroids, wanted.domains)
-    domains = cluster_domains.cut(merges, levels[-1].sizes, wanted.domains)
-    return _level_tables(levels, domains, merges.merged), _nodes(merges, len(domains), vectors.shape[1])
+    nodes, domains, merged = schema(vectors.shape[1]).empty_table(), None, None
+    if wanted.domains is not None:
+        merges = _tree(levels[-1].centroids, wanted.domains)
+        domains, merged = cluster_domains.cut(merges, levels[-1].sizes, wanted.domains), merges.merged
+        nodes = _nodes(merges, len(domains), vectors.shape[1])
+    model = _level_tables(levels, domains, merged)
+    return _with_spread(model, rank, cosine), _with_spread(nodes, rank, cosine)
+
+
+def _with_spread(table: pa.Table, rank: float, cosine: float) -> pa.Table:
+    for name, value in (("effective_rank", rank), ("mean_cosine", cosine)):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, pa.array(np.full(table.num_rows, value, dtype=np.float32)))
+    return table
 
 
 def _gathered(tables: Iterable[pa.Table], wanted: Wanted) -> tuple[list[int], np.ndarray]:

@@ -1,88 +1,138 @@
-"""What a person needs to know of a cluster: its size, how tight it is, its terms and its most typical documents.
+"""What a person needs to know of a cluster: its size, how tight it is, its terms, its documents and their scores.
 
-Terms are words that many documents of the cluster have and few others (after class-based tf-idf:
-Grootendorst 2022, here with numbers of documents for counts), over a seeded sample of documents.
+Each shard gives a part, whose rows are of one kind each; the parts are merged one after another, so that what is held
+depends on the number of clusters alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.algorithms import tokens
+from curate.algorithms.cluster_terms import typical_terms
+from curate.algorithms.groups import first_of_each
+from curate.errors import UsageError
 from curate.kernels import arrow, hashing
-from curate.kernels import embed as words
 
-NEAREST = 3
-"""Documents named for each cluster."""
-TERMS = 10
+EXAMPLES = 5
+"""Nearest and farthest documents named for each cluster."""
+VALUES = 5
+"""Commonest sources named for each cluster."""
 _READ_PER_SHARD = 2_000
 _READ_PER_CLUSTER = 30
+_READ = 60_000
 _HEAD = 800
 """Characters of a document that count for terms."""
-_CANDIDATES = 5 * TERMS
-_MOST_ROWS = 200_000
-_SUMS = ["cluster", "documents", "bytes", "distance"]
-
-PARTIAL = pa.schema(
-    [
-        ("cluster", pa.int32()),
-        ("documents", pa.int64()),
-        ("bytes", pa.int64()),
-        ("distance", pa.float64()),
-        ("id", pa.string()),
-        ("text", pa.large_string()),
-        ("order", pa.uint64()),
-    ]
-)
-"""Three kinds of rows: with `documents`, sums of a cluster in a shard; with `id`, one of its nearest
-documents; with `text`, the beginning of a sampled one, and the hash by which it was drawn."""
+_COUNTED = 100
+"""Different values of a column that are counted for each cluster."""
+_WAITING = 20_000
 
 SUMMARY = pa.schema(
     [
         ("cluster", pa.int32()),
         ("documents", pa.int64()),
         ("bytes", pa.int64()),
+        ("tokens", pa.int64()),
         ("mean_distance", pa.float64()),
+        ("radius", pa.float64()),
         ("terms", pa.list_(pa.string())),
         ("nearest", pa.list_(pa.string())),
+        ("farthest", pa.list_(pa.string())),
     ]
 )
+"""Then `top_source`, a list of VALUE, for each coarser level and domain its number, for each column described by
+`mean_COLUMN` (float64) if it is a number and `top_COLUMN` if it is a string.
+
+tokens: estimated. radius: the distance of the farthest document. nearest, farthest: ids, the extreme first."""
+
+VALUE = pa.struct([("value", pa.string()), ("documents", pa.int64())])
 
 
-def partial(table: pa.Table, seed: int) -> pa.Table:
-    """One shard's part: `cluster`, `cluster_distance`, `id`, `bytes` and `text` become rows of PARTIAL."""
+def partial(table: pa.Table, above: Sequence[str], described: Sequence[str], seed: int) -> pa.Table:
+    """One shard's part. Its rows are, by the column that is not null,
+
+    `documents`: sums of a cluster, with `sum:X` and `seen:X` of each number X described; `near` or `far`: ids of its
+    nearest or farthest documents; `text`: the beginning of a sampled one, and the hash by which it was drawn;
+    `value:X`: how often a value is there.
+
+    table: `id`, `bytes`, `text`, `source`, `cluster`, `cluster_distance` and those named. Raises UsageError for one
+    of them that holds neither numbers nor strings.
+    """
+    numbers, words = _kinds(table, described)
     table = table.filter(pc.is_valid(table["cluster"])).combine_chunks()
-    parts = [_sums(table), _closest(table), _read(table, seed)]
-    return pa.concat_tables(parts, promote_options="default").select(PARTIAL.names).cast(PARTIAL)
+    parts = [_sums(table, above, numbers), _extreme(table, "near", 1), _extreme(table, "far", -1), _read(table, seed)]
+    parts += [_counts(table, name) for name in ("source", *words)]
+    kinds = _schema(above, numbers, ("source", *words))
+    return pa.concat_tables(parts, promote_options="default").select(kinds.names).cast(kinds)
 
 
-def _sums(table: pa.Table) -> pa.Table:
-    clusters = arrow.numbers(table["cluster"])
-    documents = np.bincount(clusters)
-    there = np.flatnonzero(documents)
-
-    def total(name: str) -> np.ndarray:
-        return np.bincount(clusters, weights=arrow.numbers(table[name]))[there]
-
-    return pa.table(
-        {
-            "cluster": there.astype(np.int32),
-            "documents": documents[there],
-            "bytes": total("bytes").astype(np.int64),
-            "distance": total("cluster_distance").astype(np.float64),
-        }
+def _schema(above: Sequence[str], numbers: Sequence[str], words: Sequence[str]) -> pa.Schema:
+    integers = ("documents", "bytes", "tokens", *above, *(f"seen:{name}" for name in numbers))
+    return pa.schema(
+        [
+            ("cluster", pa.int32()),
+            *((name, pa.int64()) for name in integers),
+            *((name, pa.float64()) for name in ("distance", *(f"sum:{name}" for name in numbers))),
+            ("near", pa.string()),
+            ("far", pa.string()),
+            ("text", pa.large_string()),
+            ("order", pa.uint64()),
+            *((f"value:{name}", pa.string()) for name in words),
+            ("count", pa.int64()),
+        ]
     )
 
 
-def _closest(table: pa.Table) -> pa.Table:
+def _kinds(table: pa.Table, described: Sequence[str]) -> tuple[list[str], list[str]]:
+    numbers, words = [], []
+    for name in described:
+        kind = table.schema.field(name).type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+            numbers.append(name)
+        elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            words.append(name)
+        else:
+            raise UsageError(f"--describe {name}: the column holds {kind}; name columns of numbers or strings")
+    return numbers, words
+
+
+def _sums(table: pa.Table, above: Sequence[str], numbers: Sequence[str]) -> pa.Table:
+    clusters = arrow.numbers(table["cluster"])
+    documents = np.bincount(clusters)
+    there = np.flatnonzero(documents)
+    _, first = np.unique(clusters, return_index=True)
+
+    def total(values: np.ndarray) -> np.ndarray:
+        return np.bincount(clusters, weights=values)[there].astype(np.float64)
+
+    columns = {
+        "cluster": there.astype(np.int32),
+        "documents": documents[there],
+        "bytes": total(arrow.numbers(table["bytes"])).astype(np.int64),
+        "tokens": total(tokens.counter().count(table["text"])).astype(np.int64),
+        "distance": total(arrow.numbers(table["cluster_distance"])),
+        **{name: arrow.numbers(table[name])[first] for name in above},
+    }
+    for name in numbers:
+        values = arrow.numbers(table[name]).astype(np.float64)
+        counted = arrow.validity(table[name]) & np.isfinite(values)
+        columns[f"sum:{name}"] = total(np.where(counted, values, 0))
+        columns[f"seen:{name}"] = total(counted).astype(np.int64)
+    return pa.table(columns)
+
+
+def _extreme(table: pa.Table, name: str, sign: int) -> pa.Table:
     clusters = arrow.numbers(table["cluster"])
     distances = arrow.numbers(table["cluster_distance"]).astype(np.float64)
-    chosen = _first_of_each(clusters, distances, NEAREST)
+    chosen = first_of_each(clusters, sign * distances, EXAMPLES)
     ids = table["id"].take(pa.array(chosen))
-    return pa.table({"cluster": clusters[chosen], "distance": distances[chosen], "id": ids})
+    return pa.table({"cluster": clusters[chosen], "distance": distances[chosen], name: ids})
 
 
 def _read(table: pa.Table, seed: int) -> pa.Table:
@@ -91,121 +141,145 @@ def _read(table: pa.Table, seed: int) -> pa.Table:
     hashing.hash_strings(*ids, np.uint64(seed), order)
     drawn = np.argsort(order, kind="stable")[:_READ_PER_SHARD]
     clusters = arrow.numbers(table["cluster"])[drawn]
-    kept = _first_of_each(clusters, order[drawn], _READ_PER_CLUSTER)
+    kept = first_of_each(clusters, order[drawn], _READ_PER_CLUSTER)
     texts = pc.utf8_slice_codeunits(arrow.combined(table["text"].take(pa.array(drawn[kept]))), 0, _HEAD)
     return pa.table({"cluster": clusters[kept], "text": texts, "order": order[drawn[kept]]})
 
 
-def _first_of_each(groups: np.ndarray, keys: np.ndarray, most: int) -> np.ndarray:
-    """Positions of the rows with the smallest keys of each group, by group and key; of equal keys the first."""
-    order = np.lexsort((keys, groups))
-    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
-    ranks = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
-    return order[ranks < most]
+def _counts(table: pa.Table, name: str) -> pa.Table:
+    value = f"value:{name}"
+    pairs = pa.table({"cluster": table["cluster"], value: table[name].cast(pa.string())})
+    return _commonest(pairs.append_column("count", pa.array(np.ones(len(pairs), dtype=np.int64))), value)
+
+
+def _commonest(counts: pa.Table, value: str) -> pa.Table:
+    """Counts of the same value added, of each cluster the commonest, of equally common ones the first by name."""
+    counts = counts.filter(pc.is_valid(counts[value]))
+    added = counts.group_by(["cluster", value], use_threads=False).aggregate([("count", "sum")])
+    added = added.rename_columns(["cluster", value, "count"]).sort_by([("cluster", "ascending"), (value, "ascending")])
+    kept = first_of_each(arrow.numbers(added["cluster"]), -arrow.numbers(added["count"]), _COUNTED)
+    return added.take(pa.array(kept)).combine_chunks()
+
+
+class _Merged:
+    """Rows of one kind from all shards, reduced whenever as many wait as are kept."""
+
+    def __init__(self, kind: str, columns: list[str], reduce: Callable[[pa.Table], pa.Table]) -> None:
+        self._kind, self._columns, self._reduce = kind, columns, reduce
+        self._tables: list[pa.Table] = []
+        self._waiting = self._kept = 0
+
+    def add(self, table: pa.Table) -> None:
+        rows = table.filter(pc.is_valid(table[self._kind])).select(self._columns)
+        self._tables.append(rows)
+        self._waiting += rows.num_rows
+        if self._waiting > max(_WAITING, self._kept):
+            self._tables = [self.all()]
+            self._waiting, self._kept = 0, self._tables[0].num_rows
+
+    def all(self) -> pa.Table:
+        return self._reduce(pa.concat_tables(self._tables))
 
 
 def summarise(tables: Iterable[pa.Table]) -> pa.Table:
-    """The shards' parts as one row of SUMMARY for each cluster that has documents, in their order.
+    """The shards' parts, one at least, as one row for each cluster that has documents, in their order.
 
-    Memory: 60 kB a cluster, whatever the number of documents.
+    Sums are exact. So are counts of values where a cluster has no more than 100 different ones; of more, only each
+    shard's 100 commonest count. Memory: 100 MiB and 60 kB a cluster, above 2,000 clusters 2 kB and for each document
+    that is read for terms 30 kB, of which there are 60,000 or one a cluster.
     """
-    nearest = read = PARTIAL.empty_table()
-    sums = nearest.select(_SUMS)
+    merged: dict[str, _Merged] = {}
     for table in tables:
-        sums = _added([sums, table.filter(pc.is_valid(table["documents"])).select(_SUMS)])
-        nearest = pa.concat_tables([nearest, table.filter(pc.is_valid(table["id"]))])
-        read = pa.concat_tables([read, table.filter(pc.is_valid(table["text"]))])
-        if nearest.num_rows > _MOST_ROWS:
-            nearest = _kept(nearest, "distance", NEAREST)
-        if read.num_rows > _MOST_ROWS:
-            read = _kept(read, "order", _READ_PER_CLUSTER)
-    return _described(sums, _kept(nearest, "distance", NEAREST), _kept(read, "order", _READ_PER_CLUSTER))
+        merged = merged or _kinds_of_rows(table.schema)
+        for kind in merged.values():
+            kind.add(table)
+    found = {name: kind.all() for name, kind in merged.items()}
+    clusters = arrow.numbers(found["documents"]["cluster"])
+    terms = typical_terms(found["text"]["text"], arrow.numbers(found["text"]["cluster"]))
+    columns = {
+        **{name: found["documents"][name] for name in ("cluster", "documents", "bytes", "tokens")},
+        "mean_distance": _ratio(found["documents"], "distance", "documents"),
+        "radius": found["far"]["distance"].take(pa.array(_starts(found["far"], clusters)[:-1])),
+        "terms": pa.array([terms.get(cluster, []) for cluster in clusters.tolist()], pa.list_(pa.string())),
+        "nearest": _lists(found["near"], clusters, found["near"]["near"]),
+        "farthest": _lists(found["far"], clusters, found["far"]["far"]),
+    }
+    summary = pa.table(columns).cast(SUMMARY)
+    for name, column in _further(found, clusters):
+        summary = summary.append_column(name, column)
+    return summary
 
 
-def _added(tables: list[pa.Table]) -> pa.Table:
-    joined = pa.concat_tables(tables)
+def _kinds_of_rows(schema: pa.Schema) -> dict[str, _Merged]:
+    sums = [kind.name for kind in schema if kind.type in (pa.int64(), pa.float64()) and kind.name != "count"]
+    merged = {
+        "documents": _Merged("documents", ["cluster", *sums], _added),
+        "near": _Merged("near", ["cluster", "distance", "near"], lambda rows: _kept(rows, "distance", 1, EXAMPLES)),
+        "far": _Merged("far", ["cluster", "distance", "far"], lambda rows: _kept(rows, "distance", -1, EXAMPLES)),
+        "text": _Merged("text", ["cluster", "order", "text"], _read_of_each),
+    }
+    for value in schema.names:
+        if value.startswith("value:"):
+            merged[value] = _Merged(value, ["cluster", value, "count"], functools.partial(_commonest, value=value))
+    return merged
+
+
+def _added(joined: pa.Table) -> pa.Table:
     clusters = arrow.numbers(joined["cluster"])
-    there = np.unique(clusters)
-    places = np.searchsorted(there, clusters)
+    there, places = np.unique(clusters, return_inverse=True)
     columns = {"cluster": pa.array(there, pa.int32())}
-    for name in ("documents", "bytes", "distance"):
+    for name in joined.column_names[1:]:
         values = arrow.numbers(joined[name])
         total = np.zeros(len(there), dtype=values.dtype)
-        np.add.at(total, places, values)
+        (np.maximum if name.startswith("cluster_") else np.add).at(total, places, values)
         columns[name] = pa.array(total)
     return pa.table(columns)
 
 
-def _kept(table: pa.Table, key: str, most: int) -> pa.Table:
-    kept = _first_of_each(arrow.numbers(table["cluster"]), arrow.numbers(table[key]), most)
+def _kept(table: pa.Table, key: str, sign: int, most: int) -> pa.Table:
+    kept = first_of_each(arrow.numbers(table["cluster"]), _signed(table[key], sign), most)
     return table.take(pa.array(kept)).combine_chunks()
 
 
-def _described(sums: pa.Table, nearest: pa.Table, read: pa.Table) -> pa.Table:
-    names: dict[int, list[str]] = {cluster: [] for cluster in sums["cluster"].to_pylist()}
-    for cluster, name in zip(nearest["cluster"].to_pylist(), nearest["id"].to_pylist(), strict=True):
-        names[cluster].append(name)
-    terms = typical_terms(read["text"], arrow.numbers(read["cluster"]))
-    documents = arrow.numbers(sums["documents"])
-    columns = {
-        "cluster": sums["cluster"],
-        "documents": documents,
-        "bytes": sums["bytes"],
-        "mean_distance": arrow.numbers(sums["distance"]) / documents,
-        "terms": pa.array([terms.get(cluster, []) for cluster in names], pa.list_(pa.string())),
-        "nearest": pa.array(list(names.values()), pa.list_(pa.string())),
-    }
-    return pa.table(columns).cast(SUMMARY)
+def _signed(keys: pa.ChunkedArray, sign: int) -> np.ndarray:
+    return -arrow.numbers(keys) if sign < 0 else arrow.numbers(keys)
 
 
-def typical_terms(text: pa.ChunkedArray, clusters: np.ndarray) -> dict[int, list[str]]:
-    """At most TERMS words of each cluster, the most typical first, ties by hash.
-
-    clusters: int32 (n,), sorted. A word's worth is the number of the cluster's texts that have it, times the
-    square of the logarithm of how many times the usual number that is; a word of a single text does not
-    count where there are more.
-    Numbers and single characters are left out; scripts without spaces show pairs of characters.
-    """
-    texts = arrow.strings(text)
-    hashes, starts, stops, owners = _words(texts)
-    _, first, ranks = np.unique(hashes, return_index=True, return_inverse=True)
-    pairs = np.unique(owners * len(first) + ranks)
-    owners, ranks = np.divmod(pairs, max(len(first), 1))
-    everywhere = np.bincount(ranks, minlength=len(first))
-    keys, counts = np.unique(clusters[owners] * len(first) + ranks, return_counts=True)
-    groups, ranks = np.divmod(keys, max(len(first), 1))
-    sizes = np.bincount(clusters)
-    usual = everywhere[ranks] / len(texts) * sizes[groups] if len(texts) else counts
-    worth = counts * np.log(np.maximum(counts / usual, 1)) ** 2
-    worth[counts < np.minimum(2, sizes[groups])] = 0
-    terms: dict[int, list[str]] = {}
-    for i in _first_of_each(groups, -worth, _CANDIDATES):
-        found = terms.setdefault(int(groups[i]), [])
-        if len(found) < TERMS and worth[i] > 0:
-            place = first[ranks[i]]
-            word = bytes(texts.data[starts[place] : stops[place]]).decode().lower()
-            if len(word) > 1 and not word.isnumeric():
-                found.append(word)
-    return terms
+def _read_of_each(table: pa.Table) -> pa.Table:
+    clusters = len(np.unique(arrow.numbers(table["cluster"])))
+    return _kept(table, "order", 1, max(1, min(_READ_PER_CLUSTER, _READ // max(1, clusters))))
 
 
-def _words(texts: arrow.Strings) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Every word of the texts: its hash, where it starts and stops, and the text it is of; int64 but for the hash."""
-    alphabet, nothing = words.alphabet(), np.empty(0, dtype=np.int64)
-    ends = np.zeros(len(texts), dtype=np.int64)
-    words.hash_words(*texts, alphabet, np.empty(0, dtype=np.uint64), nothing, nothing, ends)
-    count = int(ends[-1]) if len(ends) else 0
-    hashes, starts, stops = np.empty(count, dtype=np.uint64), np.empty(count, np.int64), np.empty(count, np.int64)
-    words.hash_words(*texts, alphabet, hashes, starts, stops, ends)
-    return hashes, starts, stops, np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+def _further(found: dict[str, pa.Table], clusters: np.ndarray) -> Iterator[tuple[str, pa.Array]]:
+    """Columns after those of SUMMARY."""
+    sums = found["documents"]
+    yield "top_source", _top(found["value:source"], clusters, "source")
+    for name in sums.column_names:
+        if name.startswith("cluster_"):
+            yield name, sums[name].cast(pa.int32())
+        if name.startswith("sum:"):
+            yield f"mean_{name[4:]}", _ratio(sums, name, f"seen:{name[4:]}")
+    for name in found:
+        if name.startswith("value:") and name != "value:source":
+            yield f"top_{name[6:]}", _top(found[name], clusters, name[6:])
 
 
-def lines(summary: pa.Table, most: int = 10) -> list[str]:
-    """The largest clusters as a table for a terminal."""
-    largest = np.argsort(-arrow.numbers(summary["documents"]), kind="stable")[:most]
-    found = [f"{'cluster':>7} {'documents':>10} {'distance':>8}  terms"]
-    for row in summary.take(pa.array(largest)).to_pylist():
-        terms = " ".join(row["terms"][:8])[:72]
-        found.append(f"{row['cluster']:>7} {row['documents']:>10,} {row['mean_distance']:>8.3f}  {terms}")
-    rest = summary.num_rows - len(largest)
-    return [*found, f"and {rest:,} smaller"] if rest else found
+def _ratio(table: pa.Table, above: str, below: str) -> pa.Array:
+    """Null where it would be divided by zero."""
+    parts = arrow.numbers(table[below])
+    return pa.array(arrow.numbers(table[above]) / np.maximum(parts, 1), mask=parts == 0)
+
+
+def _starts(table: pa.Table, clusters: np.ndarray) -> np.ndarray:
+    return np.append(np.searchsorted(arrow.numbers(table["cluster"]), clusters), table.num_rows).astype(np.int32)
+
+
+def _lists(table: pa.Table, clusters: np.ndarray, values: pa.ChunkedArray) -> pa.Array:
+    return pa.ListArray.from_arrays(pa.array(_starts(table, clusters)), arrow.combined(values))
+
+
+def _top(counts: pa.Table, clusters: np.ndarray, name: str) -> pa.Array:
+    kept = _kept(counts, "count", -1, VALUES)
+    values = [arrow.combined(kept[f"value:{name}"]), arrow.combined(kept["count"])]
+    structs = pa.StructArray.from_arrays(values, fields=list(VALUE))
+    return pa.ListArray.from_arrays(pa.array(_starts(kept, clusters)), structs)

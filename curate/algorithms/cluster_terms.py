@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from curate.algorithms.runs import first_of_each
+from curate.algorithms.groups import first_of_each
 from curate.kernels import arrow
 from curate.kernels import embed as words
 

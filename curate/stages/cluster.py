@@ -51,8 +51,14 @@ class ClusterConfig(StageConfig):
     domains: int | None = Field(
         None,
         ge=1,
-        le=20_000,
+        le=10_000,
         description="Merge the clusters, or those of the coarsest level, by Ward's linkage into so many domains.",
+    )
+    describe: Annotated[list[str], BeforeValidator(_with_commas)] = Field(
+        [],
+        max_length=50,
+        description="Columns that the table of clusters tells about besides sizes, terms, documents and sources: of "
+        "numbers the mean, of strings the commonest, such as dsir,language.",
     )
     embedding: str = Field("embed", description="The column of vectors, as a layer of embed added it.")
     documents_per_cluster: int = Field(
@@ -135,50 +141,48 @@ def apply(table: pa.Table, mine: None, prepared: Any, config: ClusterConfig) -> 
 
 
 def needs_after(config: ClusterConfig) -> tuple[str, ...]:
-    return ("id", "bytes", "text", "cluster", "cluster_distance")
+    described = (name for name in config.describe if name != "source")
+    return ("id", "bytes", "text", "source", "cluster", "cluster_distance", *_above(config), *described)
 
 
 def survey_clusters(table: pa.Table, mine: None, config: ClusterConfig) -> pa.Table:
     from curate.algorithms import cluster_summary
 
-    return cluster_summary.partial(table, config.seed)
+    described = [name for name in dict.fromkeys(config.describe) if name != "source"]
+    return cluster_summary.partial(table, _above(config), described, config.seed)
 
 
 def settle_clusters(tables: Iterable[pa.Table], config: ClusterConfig) -> Settled:
-    """Sizes, terms and nearest documents. Holds 60 kB a cluster, whatever the number of documents."""
+    """Sizes, terms, documents and scores of clusters, merged shard by shard."""
     from curate.algorithms import cluster_summary
 
     return Settled(cluster_summary.summarise(tables))
 
 
 def report(model: pa.Table, summary: pa.Table, config: ClusterConfig) -> list[str]:
-    from curate.algorithms import cluster_summary
+    from curate.algorithms import cluster_report
 
-    found = [(model["level"].to_numpy() == number).sum() for number in range(1, max(1, len(config.levels)) + 1)]
-    wanted = config.levels or [found[0] if config.clusters == "auto" else config.clusters]
-    named = [
-        f"{there:,} clusters"
-        + (f" of the {asked:,} asked for: the sample has no more different vectors" if there < asked else "")
-        for there, asked in zip(found, wanted, strict=True)
-    ]
-    return [*named, *cluster_summary.lines(summary)]
+    return cluster_report.lines(model, summary, config.levels or [0 if config.clusters == "auto" else config.clusters])
 
 
 def memory(load: Load, config: ClusterConfig) -> int:
     """Twelve times the vectors of a shard, or its text for the summary; for the settling six times the sampled
-    vectors, whose length is taken as 1,024 where they are not there yet, and ten times the parts of the summary."""
+    vectors, whose length is taken as 1,024 where they are not there yet, and 8 bytes for each two clusters that are
+    merged; for the summary's 60 kB a cluster, and 2 kB for each above 2,000."""
     after = load.census < 0
     if load.kind == "settle" and after:
-        return (160 << 20) + (10 * load.bytes if load.measured else 60_000 * _clusters(config))
+        clusters = min(_clusters(config), load.rows)
+        return (224 << 20) + 60_000 * min(2_000, clusters) + 2_000 * clusters
     if load.kind == "settle":
         numbers = 2048 * min(load.rows, sample(config))
-        return (112 << 20) + 6 * (load.bytes if load.measured else numbers)
-    return load.reading + 100 * load.rows if after and load.kind == "survey" else (64 << 20) + 12 * load.bytes
+        merged = 0 if config.domains is None else min((config.levels or [_clusters(config)])[-1], 10_000)
+        return (176 << 20) + 6 * (load.bytes if load.measured else numbers) + 8 * merged**2
+    return load.reading + 100 * load.rows if after and load.kind == "survey" else (112 << 20) + 12 * load.bytes
 
 
 STAGE = Stage(
     name="cluster",
-    revision=3,
+    revision=4,
     config=ClusterConfig,
     needs=needs,
     adds=adds,

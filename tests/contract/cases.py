@@ -31,7 +31,9 @@ CASES = {
     "pii": Case(),
     "clean": Case({"c4": True, "mask": ["pii"]}, {"to": MADE, "shard_bytes": "30k"}, before=("dsir",)),
     "embed": Case({"dimensions": 16, "sample": 150}),
-    "cluster": Case({"levels": [9, 4], "resamples": 1, "domains": 2}, before=("embed",)),
+    "cluster": Case(
+        {"levels": [9, 4], "resamples": 1, "domains": 2, "describe": ["dsir", "url"]}, before=("embed", "dsir")
+    ),
     "language": Case(),
     "verdict": Case({"max_hash_ratio": "off"}, before=("rules",)),
     "fasttext": Case({"positive": [GOOD], "sample": 100, "epochs": 2}),

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from curate.algorithms import cluster, cluster_summary
+from curate.algorithms import cluster
 from curate.algorithms.vectors import vectors_of
 from curate.errors import UsageError
 from curate.kernels import arrow
@@ -122,82 +122,6 @@ def test_no_vectors_at_all():
     assert found.table["cluster"].null_count == 3
     with pytest.raises(UsageError, match="no document of the sample has a vector"):
         applied(np.ones((1, 4)), model)
-
-
-# --- the summary -----------------------------------------------------------------------------------
-
-
-def shard(rows):
-    """A finished layer's shard: (id, cluster, distance, text)."""
-    ids, clusters, distances, texts = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return pa.table(
-        {
-            "id": pa.array(ids, pa.string()),
-            "bytes": pa.array([len(text) for text in texts], pa.int64()),
-            "text": pa.array(texts, pa.large_string()),
-            "cluster": pa.array(clusters, pa.int32()),
-            "cluster_distance": pa.array(distances, pa.float32()),
-        }
-    )
-
-
-ROWS = [
-    ("a0", 4, 0.5, "the keel of the boat, 1999"),
-    ("a1", 4, 0.25, "the keel and a Mast"),
-    ("a2", 4, 0.75, "the mast, the keel"),
-    ("a3", 4, 0.25, "the boat 1999"),
-    ("b0", 1, 0.0, "the onion and the 洋葱"),
-    ("b1", 1, 1.0, "the onion, 洋葱 only"),
-    ("c0", None, None, "?"),
-]
-
-
-def test_sizes_distances_terms_and_nearest():
-    for cut in (1, 3, len(ROWS)):
-        parts = [cluster_summary.partial(shard(ROWS[i : i + cut]), 0) for i in range(0, len(ROWS), cut)]
-        found = cluster_summary.summarise([*parts, cluster_summary.partial(shard([]), 0)])
-        assert found.schema == cluster_summary.SUMMARY
-        onion, boat = found.to_pylist()
-        assert (onion["cluster"], onion["documents"], onion["mean_distance"]) == (1, 2, 0.5)
-        assert onion["bytes"] == sum(len(row[3]) for row in ROWS[4:6])
-        assert onion["nearest"] == ["b0", "b1"]
-        assert set(onion["terms"]) == {"onion", "洋葱"}
-        assert (boat["cluster"], boat["documents"], boat["mean_distance"]) == (4, 4, 0.4375)
-        assert boat["nearest"] == ["a1", "a3", "a0"]
-        assert boat["terms"][0] == "keel"
-        assert set(boat["terms"]) == {"keel", "mast", "boat"}
-
-
-def test_what_is_kept_is_bounded(monkeypatch):
-    monkeypatch.setattr(cluster_summary, "_MOST_ROWS", 10)
-    monkeypatch.setattr(cluster_summary, "_READ_PER_CLUSTER", 4)
-    rows = [(f"d{i:03}", i % 3, i / 100, f"word{i % 3} other") for i in range(99)]
-    parts = [cluster_summary.partial(shard(rows[i : i + 9]), 0) for i in range(0, 99, 9)]
-    assert max(part.num_rows for part in parts) <= 3 * (1 + 3 + 3)
-    found = cluster_summary.summarise(parts).to_pylist()
-    assert [row["nearest"] for row in found] == [
-        ["d000", "d003", "d006"],
-        ["d001", "d004", "d007"],
-        ["d002", "d005", "d008"],
-    ]
-    assert [row["documents"] for row in found] == [33, 33, 33]
-
-
-def test_a_corpus_without_clusters():
-    found = cluster_summary.summarise([cluster_summary.partial(shard([]), 0)])
-    assert (found.schema, found.num_rows) == (cluster_summary.SUMMARY, 0)
-    assert cluster_summary.summarise([]).num_rows == 0
-    assert len(cluster_summary.lines(found)) == 1
-
-
-def test_the_report_shows_the_largest_and_says_when_there_are_fewer():
-    summary = cluster_summary.summarise([cluster_summary.partial(shard(ROWS), 0)])
-    model = pa.table({"level": pa.array([1, 1, 1], pa.int32())})
-    lines = STAGE.report(model, summary, ClusterConfig(clusters=9))
-    assert lines[0] == "3 clusters of the 9 asked for: the sample has no more different vectors"
-    assert lines[2].split()[:3] == ["4", "4", "0.438"]
-    assert STAGE.report(model, summary, ClusterConfig())[0] == "3 clusters"
-    assert cluster_summary.lines(summary, most=1)[-1] == "and 1 smaller"
 
 
 def test_what_is_sampled():
