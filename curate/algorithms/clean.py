@@ -18,7 +18,7 @@ from curate.storage.schema import SPANS
 
 BATCH_BYTES = 4 << 20
 EMPTY = "nothing left of its text"
-_NAMES = {kind: f"c4: {name}" for name, kind in c4.RULES.items()} | {c4_spans.CITATION: "c4: citation"}
+_NAMES = {kind: f"c4: {name.replace('_', ' ')}" for name, kind in {**c4.RULES, "citation": c4_spans.CITATION}.items()}
 _FIRST_MASK = c4_spans.CITATION + 1
 _REASONS = [*(_NAMES.get(kind, "") for kind in range(_FIRST_MASK)), *pii.PLACEHOLDERS]
 _BYTES_PER_LINE = 32
