@@ -21,6 +21,8 @@ ALL = (
     "clean",
     "embed",
     "cluster",
+    "semdedup",
+    "prototypes",
     "language",
     "fasttext",
     "dsir",

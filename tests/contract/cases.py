@@ -34,6 +34,8 @@ CASES = {
     "cluster": Case(
         {"levels": [9, 4], "resamples": 1, "domains": 2, "describe": ["dsir", "url"]}, before=("embed", "dsir")
     ),
+    "semdedup": Case({"keep_rate": 0.75, "max_cluster": 30}, before=("embed", "dsir", "cluster")),
+    "prototypes": Case({"keep_rate": 0.5}, before=("embed", "dsir", "cluster")),
     "language": Case(),
     "verdict": Case({"max_hash_ratio": "off"}, before=("rules",)),
     "fasttext": Case({"positive": [GOOD], "sample": 100, "epochs": 2}),
