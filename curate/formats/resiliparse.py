@@ -36,8 +36,8 @@ def extract(page: str, url: str | None, date: str | None) -> Found:
 
 def _told(tree: HTMLTree, selectors: tuple[str, ...]) -> str | None:
     for selector in selectors:
-        element = tree.document.query_selector(selector)
-        value = element.getattr("content", "").strip() if element else ""
+        element = tree.document.query_selector(selector) if tree.document else None
+        value = (element.getattr("content") or "").strip() if element else ""
         if value and not value.startswith(("http://", "https://")):
             return value
     return None

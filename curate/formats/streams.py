@@ -7,12 +7,14 @@ may hold several members and zstd files several frames, one after another.
 from __future__ import annotations
 
 import bz2
+import contextlib
 import itertools
 import lzma
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple, cast
 
+import deflate
 from isal import isal_zlib
 
 from curate.formats.records import Source
@@ -21,6 +23,7 @@ READ_BYTES = 1 << 18
 _STEP_BYTES = 1 << 15
 _PIECE_BYTES = 1 << 20
 _TRIAL_BYTES = 1 << 16
+_GZIP_HEAD_BYTES = 10
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"
 _MOST_DICTIONARY_BYTES = 16 << 20
@@ -58,14 +61,28 @@ class _Input:
 
     def seek(self, position: int) -> None:
         self._file.seek(position)
-        self._buffer, self._at, self.position = b"", 0, position
+        self._buffer, self._at, self._searched, self.position = b"", 0, 0, position
+
+    def _fill(self, size: int) -> None:
+        if len(self._buffer) - self._at < size:
+            self._buffer = self._buffer[self._at :] + self._file.read(max(READ_BYTES, size))
+            self._searched = max(0, self._searched - self._at)
+            self._at = 0
 
     def peek(self, size: int) -> bytes:
         """The next bytes, which stay next; fewer at the end of the file."""
-        if len(self._buffer) - self._at < size:
-            self._buffer = self._buffer[self._at :] + self._file.read(max(READ_BYTES, size))
-            self._at = 0
+        self._fill(size)
         return self._buffer[self._at : self._at + size]
+
+    def again(self, size: int) -> int:
+        """How many bytes there are before the next ones come again; 0 where that is not in sight."""
+        needle = self.peek(size)
+        found = self._buffer.find(needle, max(self._searched, self._at + 1))
+        if found < 0:
+            self._fill(READ_BYTES)
+            found = self._buffer.find(needle, max(self._searched, self._at + 1))
+        self._searched = len(self._buffer) - size if found < 0 else found
+        return max(0, found - self._at)
 
     def take(self, size: int) -> bytes:
         """The next bytes; fewer at the end of the file."""
@@ -76,7 +93,7 @@ class _Input:
 
     def view(self, size: int) -> memoryview:
         """The same as `take`, without a copy."""
-        self.peek(1)
+        self._fill(1)
         taken = memoryview(self._buffer)[self._at : self._at + size]
         self._at += len(taken)
         self.position += len(taken)
@@ -155,6 +172,35 @@ class _Codec:
         return b"".join(out)[given - before :]
 
 
+class _GzipCodec(_Codec):
+    """A member that is followed by another that begins alike is unpacked in one call of libdeflate.
+
+    It takes three quarters of the time, but needs all bytes of a member and the size of its content, and tells where
+    the member ended by its success alone; any other member, and a damaged one, is unpacked step by step.
+    """
+
+    def member(self, source: _Input) -> Iterator[bytes]:
+        content = self._at_once(source)
+        if content is None:
+            yield from super().member(source)
+        else:
+            yield content
+
+    def _at_once(self, source: _Input) -> bytes | None:
+        packed = source.again(_GZIP_HEAD_BYTES)
+        if packed < _GZIP_HEAD_BYTES + 8:
+            return None
+        data = source.view(packed)
+        size = int.from_bytes(data[-4:], "little")
+        if 0 < size <= _PIECE_BYTES:
+            with contextlib.suppress(deflate.DeflateError):
+                content = deflate.gzip_decompress(data, size)
+                if len(content) == size:
+                    return bytes(content)
+        source.back(packed)
+        return None
+
+
 class _Zstd(_Codec):
     """Frames are walked block by block (RFC 8878, 3.1.1), so that all blocks before a bad one are delivered."""
 
@@ -230,7 +276,7 @@ def _starts_zstd(head: bytes) -> bool:
 
 
 _CODECS = (
-    _Codec(
+    _GzipCodec(
         "gzip",
         lambda head: head[:3] == b"\x1f\x8b\x08" and head[3:4] < b" ",
         b"\x1f\x8b\x08",

@@ -20,7 +20,7 @@ from curate.formats.html import pieces
 from curate.formats.pages import Page
 from curate.formats.pieces import Piece, rejected
 from curate.formats.records import Reject, Settings, Source
-from curate.formats.warc_records import HEAD_BYTES, Head, Record, head_of, records
+from curate.formats.warc_records import HEAD_BYTES, Head, Record, records
 
 _PAGES = ("response", "resource", "conversion")
 _SKIPPED = {kind: f"WARC {kind} records" for kind in ("warcinfo", "request", "metadata", "revisit", "continuation")}
@@ -52,6 +52,8 @@ def pages(source: Source, settings: Settings, removed: Counter[str], skipped: Co
                     removed[f"no page: {found}"] += 1
                 else:
                     yield found
+                del found
+            del item
     except OSError as problem:
         yield Reject(0, "byte", "unreadable file", str(problem.strerror))
 
@@ -71,8 +73,8 @@ def _page(record: Record, most_bytes: int) -> Page | Reject | str:
     elif declared is None or declared.lower().startswith("application/http"):
         begin, sent = _sent(record)
         if sent is not None:
-            status, declared = sent.status, sent.fields.get("content-type")
-            transfer, coding = sent.fields.get("transfer-encoding"), sent.fields.get("content-encoding")
+            status, declared = sent.status(), sent.get("content-type")
+            transfer, coding = sent.get("transfer-encoding"), sent.get("content-encoding")
     try:
         content, cut = http.payload(record.data[begin : record.end], transfer, coding, most_bytes)
     except http.TooLong:
@@ -104,4 +106,4 @@ def _sent(record: Record) -> tuple[int, Head | None]:
     blank = b"\r\n\r\n" if crlf else b"\n\n"
     found = data.find(blank, begin, min(end, begin + HEAD_BYTES))
     body = found + len(blank) if found >= 0 else end
-    return body, head_of(data[begin:body], crlf)
+    return body, Head(data[begin:body])

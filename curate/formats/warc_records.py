@@ -16,20 +16,59 @@ HEAD_BYTES = 1 << 17
 WRONG_LENGTH = "wrong Content-Length"
 _START = re.compile(rb"WARC/\d\.\d+\r?\n")
 _NEXT = re.compile(rb"\nWARC/\d\.\d+\r?\n[A-Za-z-]+:")
+_LENGTH = re.compile("[0-9]{1,18}")
 _LONGEST_START = 128
 _DROP_BYTES = 32 << 20
-_NEWLINES = b"\r\n"
+_NEWLINES = re.compile(rb"[\r\n]*")
+
+
+_Event = bytes | Damage | Begin
+
+
+class Head:
+    """A WARC or HTTP head. Its fields are looked for when they are asked for: most are never needed.
+
+    Not by FastWARC, whose records allocate as many bytes as a Content-Length says, and whose map of fields costs more.
+    """
+
+    def __init__(self, text: bytes) -> None:
+        """text: from the first line to the blank one; its lines end in CR LF or in LF."""
+        if b"\n " in text or b"\n\t" in text:
+            text = _FOLD.sub(b" ", text)
+        if b" :" in text or b"\t:" in text:
+            text = _SPACED.sub(rb"\1:", text)
+        self._lower = text.lower().decode("utf-8", "replace")
+        self._text = text.decode("utf-8", "replace")
+
+    def get(self, name: str) -> str | None:
+        """The value of the last field of a name, which is given in lower case; None where there is none."""
+        found = self._lower.rfind(f"\n{name}:")
+        if found < 0:
+            return None
+        begin = found + len(name) + 2
+        end = self._text.find("\n", begin)
+        return self._text[begin : end if end >= 0 else None].strip()
+
+    def status(self) -> int | None:
+        """Of an HTTP response."""
+        found = _STATUS.match(self._text)
+        return int(found[1]) if found else None
+
+
+_FOLD = re.compile(rb"\r?\n[ \t]+")
+_SPACED = re.compile(rb"^([^\s:]+)[ \t]+:", re.MULTILINE)
+_STATUS = re.compile(r"HTTP/\S+[ \t]+([0-9]{3})\b")
 
 
 class Record(NamedTuple):
-    """position: the byte at which it is. head: its fields, names in lower case. kind: its WARC-Type.
+    """position: the byte at which it is. kind: its WARC-Type, in lower case.
 
     data, start, begin, end: its head is data[start:begin] and its block data[begin:end]; where that is longer than
     allowed, `data` is empty.
     """
 
     position: int
-    head: dict[str, str]
+    head: Head
     kind: str
     data: bytes | mmap.mmap
     start: int
@@ -37,38 +76,9 @@ class Record(NamedTuple):
     end: int
 
 
-_Event = bytes | Damage | Begin
-
-
-class Head(NamedTuple):
-    """The fields of a WARC or HTTP head, names in lower case, the last of a name; and the status of HTTP."""
-
-    fields: dict[str, str]
-    status: int | None
-
-
-def head_of(text: bytes, crlf: bool) -> Head:
-    """Read a head whose lines end in CR LF or else in LF.
-
-    Not by FastWARC, whose records allocate as many bytes as a Content-Length says, and whose map of fields is half as
-    fast.
-    """
-    lines = text.decode("utf-8", "replace").split("\r\n" if crlf else "\n")
-    fields, name = {}, ""
-    for line in lines[1:]:
-        if line[:1] in _FOLDS and name:
-            fields[name] += f" {line.strip()}"
-        else:
-            before, colon, value = line.partition(":")
-            name = before.strip().lower() if colon else ""
-            if name:
-                fields[name] = value.strip()
-    status = _STATUS.match(lines[0])
-    return Head(fields, int(status[1]) if status else None)
-
-
-_FOLDS = (" ", "\t")
-_STATUS = re.compile(r"HTTP/\S+\s+(\d{3})\b")
+def _behind_newlines(data: bytes | mmap.mmap, place: int) -> int:
+    found = _NEWLINES.match(data, place)
+    return found.end() if found else place
 
 
 class _Window:
@@ -106,6 +116,7 @@ class _Window:
             return have >= size
         parts = [self.data[self.at :]] if have else []
         self._origin += self.at
+        self.data, self.at = b"", 0
         while have < size and not self.over:
             event = self._next_event()
             if isinstance(event, bytes):
@@ -115,7 +126,7 @@ class _Window:
                 self._begins.append((self._origin + have, event.position))
             else:
                 self.damage, self.over = event, True
-        self.data, self.at = parts[0] if len(parts) == 1 else b"".join(parts), 0
+        self.data = parts[0] if len(parts) == 1 else b"".join(parts)
         return have >= size
 
     def position(self) -> int:
@@ -139,9 +150,8 @@ class _Window:
         """Whether at a place, behind newlines, another record begins, or a member, or nothing. It may read on."""
         behind = place - self.at
         while True:
-            while self.at + behind < len(self.data) and self.data[self.at + behind] in _NEWLINES:
-                behind += 1
-            here = self.at + behind
+            here = _behind_newlines(self.data, self.at + behind)
+            behind = here - self.at
             if here < len(self.data):
                 begun = any(place <= content - self._origin <= here for content, _ in self._begins)
                 self.has(behind + _LONGEST_START)
@@ -160,8 +170,10 @@ class _Window:
 
     def newlines(self) -> None:
         """Pass over the newlines that come next."""
-        while self.has(1) and self.data[self.at] in _NEWLINES:
-            self.at += 1
+        while self.has(1):
+            self.at = _behind_newlines(self.data, self.at)
+            if self.at < len(self.data):
+                return
 
     def next_head(self) -> bool:
         """Go to the next place behind this one at which a record begins; False where the stretch ends before."""
@@ -210,7 +222,8 @@ class _Window:
 def records(source: Source, most_bytes: int) -> Iterator[Record | Reject]:
     """The records that begin in a source's range, and what is none. Raises OSError for a file that cannot be opened.
 
-    Everything before the range is walked through too, heads only, so that no cut changes what is a record.
+    Everything before the range is walked through too, heads only, so that no cut changes what is a record. A record is
+    let go of before the next is read.
     """
     if source.start and is_packed(source):
         return
@@ -224,6 +237,7 @@ def records(source: Source, most_bytes: int) -> Iterator[Record | Reject]:
             return
         if item.position >= source.start:
             yield item
+        del item
         window.forget()
 
 
@@ -233,11 +247,13 @@ def _walk(window: _Window, most_bytes: int) -> Iterator[Record | Reject]:
         window.newlines()
         if window.has(1):
             item = _record(window, most_bytes)
-            if not (found_again and item is None):
-                yield item or _no_record(window)
-            if item is None:
+            if item:
+                yield item
+            else:
+                if not found_again:
+                    yield _no_record(window)
                 window.next_head()
-            found_again = False
+            item, found_again = None, False
             continue
         if window.damage is None:
             return
@@ -266,13 +282,13 @@ def _record(window: _Window, most_bytes: int) -> Record | Reject | None:
     begin, head = _head(window, found[0].endswith(b"\r\n"))
     length = head.get("content-length") if head else None
     position = window.position()
-    if head is None or length is None or not re.fullmatch(r"\s*[0-9]{1,18}\s*", length):
+    if head is None or length is None or not _LENGTH.fullmatch(length):
         ended = window.over and head is None
         window.next_head()
         if ended:
             return Reject(position, "byte", CUT_SHORT, "it ends within its WARC head")
         return Reject(position, "byte", "damaged WARC head", f"its Content-Length is {length}")
-    size, kind = int(length), head.get("warc-type", "").strip().lower()
+    size, kind = int(length), (head.get("warc-type") or "").lower()
     if size > most_bytes and (window.packed or window.at + begin + size <= len(window.data)):
         record = Record(position, head, kind, b"", 0, 0, size)
         window.at += begin
@@ -301,7 +317,7 @@ def _wrong_length(window: _Window, position: int, size: int) -> Reject:
     return Reject(position, "byte", WRONG_LENGTH, detail)
 
 
-def _head(window: _Window, crlf: bool) -> tuple[int, dict[str, str] | None]:
+def _head(window: _Window, crlf: bool) -> tuple[int, Head | None]:
     """The bytes of the head that begins here, and the head; None if none ends within HEAD_BYTES."""
     blank = b"\r\n\r\n" if crlf else b"\n\n"
     found = window.data.find(blank, window.at, window.at + HEAD_BYTES)
@@ -311,4 +327,4 @@ def _head(window: _Window, crlf: bool) -> tuple[int, dict[str, str] | None]:
     if found < 0:
         return 0, None
     end = found + len(blank)
-    return end - window.at, head_of(window.data[window.at : end], crlf).fields
+    return end - window.at, Head(window.data[window.at : end])

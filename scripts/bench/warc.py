@@ -1,7 +1,9 @@
 """Web archives iterated without extraction, against FastWARC's own loop, alternating in one run.
 
-Ours gives every page with its payload decoded, its type and its charset; FastWARC's loop gives records, whose
-payloads are read (`read`) or not (`iterate`). Medians, and the median of the ratios of each round.
+Ours gives every page with the bytes of its payload, content codings taken off, its type, charset, URL, date and status;
+FastWARC's loop, with its defaults, parses the WARC and HTTP heads of every record, whose payloads are read
+(`read`, which is what the bar is held against) or not (`iterate`). CPU seconds: medians, and the median of the
+ratios of each round.
 
     python scripts/bench/warc.py web.warc.gz --rounds 9
 """
@@ -31,12 +33,12 @@ def ours(path: str) -> int:
 
 def read(path: str) -> int:
     """How many records FastWARC finds, each of them read."""
-    return sum(1 for record in ArchiveIterator(path) if record.reader.read() is not None)
+    return sum(1 for record in ArchiveIterator(path, parse_http=True) if record.reader.read() is not None)
 
 
 def iterate(path: str) -> int:
     """How many records FastWARC finds."""
-    return sum(1 for _ in ArchiveIterator(path))
+    return sum(1 for _ in ArchiveIterator(path, parse_http=True))
 
 
 LOOPS: dict[str, Callable[[str], int]] = {"ours": ours, "read": read, "iterate": iterate}

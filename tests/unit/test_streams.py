@@ -129,3 +129,29 @@ def test_pieces_stay_small_however_well_a_file_is_packed(tmp_path):
         lengths = [len(block) for block in opened(Source(str(path))).blocks if isinstance(block, bytes)]
         assert sum(lengths) == size
         assert max(lengths) <= streams._PIECE_BYTES
+
+
+@pytest.mark.parametrize("sizes", [(0, 5, 0), (1, 1 << 20, 3), (100, (1 << 20) + 1, 100), (300_000, 300_000, 300_000)])
+def test_gzip_members_of_any_size(tmp_path, sizes):
+    contents = [random.Random(size).randbytes(size) for size in sizes]
+    for times in ([0, 0, 0], [1, 2, 1]):
+        packed = [gzip.compress(content, mtime=time) for content, time in zip(contents, times)]
+        path = tmp_path / "file.gz"
+        path.write_bytes(b"".join(packed))
+        found = list(streams.members(Source(str(path))))
+        begins = [item.position for item in found if isinstance(item, streams.Begin)]
+        assert begins == [0, len(packed[0]), len(packed[0]) + len(packed[1])]
+        assert b"".join(item for item in found if isinstance(item, bytes)) == b"".join(contents)
+
+
+def test_a_size_that_lies_and_what_looks_like_a_member_change_nothing(tmp_path):
+    first, second = (gzip.compress(bytes(3000) + bytes([number]), mtime=0) for number in (1, 2))
+    lying = first[:-4] + (70_000).to_bytes(4, "little")
+    stored = gzip.compress(second + second, 0, mtime=0)
+    path = tmp_path / "file.gz"
+    path.write_bytes(lying + stored + second)
+    found = list(streams.members(Source(str(path))))
+    damage = [(item.position, item.member) for item in found if isinstance(item, streams.Damage)]
+    assert damage == [(len(lying), 0)]
+    begins = [item.position for item in found if isinstance(item, streams.Begin)]
+    assert begins == [0, len(lying), len(lying) + len(stored)]
