@@ -23,7 +23,7 @@ READ_BYTES = 1 << 18
 _STEP_BYTES = 1 << 15
 _PIECE_BYTES = 1 << 20
 _TRIAL_BYTES = 1 << 16
-_GZIP_HEAD_BYTES = 10
+_LEAST_GZIP_BYTES = 20
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"
 _MOST_DICTIONARY_BYTES = 16 << 20
@@ -74,14 +74,13 @@ class _Input:
         self._fill(size)
         return self._buffer[self._at : self._at + size]
 
-    def again(self, size: int) -> int:
-        """How many bytes there are before the next ones come again; 0 where that is not in sight."""
-        needle = self.peek(size)
-        found = self._buffer.find(needle, max(self._searched, self._at + 1))
+    def before(self, magic: bytes) -> int:
+        """How many bytes come before the next `magic`, which is always the same; 0 where none is in sight."""
+        found = self._buffer.find(magic, max(self._searched, self._at + 1))
         if found < 0:
             self._fill(READ_BYTES)
-            found = self._buffer.find(needle, max(self._searched, self._at + 1))
-        self._searched = len(self._buffer) - size if found < 0 else found
+            found = self._buffer.find(magic, max(self._searched, self._at + 1))
+        self._searched = max(0, len(self._buffer) - len(magic) + 1) if found < 0 else found
         return max(0, found - self._at)
 
     def take(self, size: int) -> bytes:
@@ -173,10 +172,10 @@ class _Codec:
 
 
 class _GzipCodec(_Codec):
-    """A member that is followed by another that begins alike is unpacked in one call of libdeflate.
+    """A member that seems to end where the next begins is unpacked in one call of libdeflate.
 
-    It takes three quarters of the time, but needs all bytes of a member and the size of its content, and tells where
-    the member ended by its success alone; any other member, and a damaged one, is unpacked step by step.
+    It takes three quarters of the time, but needs all bytes of a member and the size of its content. Where it fails,
+    and where no other member is in sight, the member is unpacked step by step.
     """
 
     def member(self, source: _Input) -> Iterator[bytes]:
@@ -187,8 +186,8 @@ class _GzipCodec(_Codec):
             yield content
 
     def _at_once(self, source: _Input) -> bytes | None:
-        packed = source.again(_GZIP_HEAD_BYTES)
-        if packed < _GZIP_HEAD_BYTES + 8:
+        packed = source.before(self.magic)
+        if packed < _LEAST_GZIP_BYTES:
             return None
         data = source.view(packed)
         size = int.from_bytes(data[-4:], "little")
@@ -392,6 +391,8 @@ def _unpacked(file: BinaryIO, codec: _Codec) -> Iterator[bytes | Damage | Begin]
             except _Broken as problem:
                 reason = "truncated" if "file ends" in str(problem) else "damaged"
                 detail = f"member at byte {start}: {problem}"
+                if reason == "damaged" and source.position > start:
+                    detail += "; what came of it before is unchecked"
                 yield Damage(source.position, f"{reason} {codec.name} stream", detail, start)
                 if not _found_next(source, codec, start + 1):
                     return

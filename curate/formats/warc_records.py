@@ -19,6 +19,7 @@ _NEXT = re.compile(rb"\nWARC/\d\.\d+\r?\n[A-Za-z-]+:")
 _LENGTH = re.compile("[0-9]{1,18}")
 _LONGEST_START = 128
 _DROP_BYTES = 32 << 20
+_MOST_REREADS = 8
 _NEWLINES = re.compile(rb"[\r\n]*")
 
 
@@ -89,8 +90,9 @@ class _Window:
     """
 
     def __init__(self, source: Source) -> None:
-        self.at = self._origin = self._kept = self._member = 0
-        self._last = -1
+        self._source = source
+        self.at = self._origin = self._kept = self._member = self._rereads = 0
+        self._last = self._end = -1
         self.damage: Damage | None = None
         self._begins: deque[tuple[int, int]] = deque()
         self._ahead: _Event | None = None
@@ -192,19 +194,53 @@ class _Window:
             while self._begins and self._begins[0][0] <= first:
                 self._member = self._begins.popleft()[1]
 
-    def skip(self, size: int) -> bool:
-        """Pass over bytes without holding them; False at a member that begins with a record, and at the end."""
+    def skip(self, size: int) -> tuple[bool, int | None]:
+        """Pass over bytes without holding them; False at a member that begins with a record, and at the end.
+
+        Also where, in the whole content, among them the first record seems to begin.
+        """
+        first = None
         while size:
-            if not self.has(min(size, _LONGEST_START)):
-                return False
-            step = min(size, len(self.data) - self.at)
+            if not self.has(min(size, _LONGEST_START + 1)):
+                self._end = self._origin + len(self.data)
+                return False, first
+            held = len(self.data) - self.at
+            step = size if held >= size else held - _LONGEST_START
             place = self.inner(self.at + step)
+            found = None if first else _NEXT.search(self.data, self.at, self.at + held if place is None else place)
+            if found and found.start() < self.at + step:
+                first = self._origin + found.start() + 1
             if place is not None:
                 self.at = place
-                return False
+                return False, first
             self.at += step
             size -= step
-        return True
+        return True, first
+
+    def holds(self, size: int) -> bool:
+        """Whether that many bytes may come next, for all that is known of the end."""
+        here = self._origin + self.at
+        return not here < self._end < here + size
+
+    def back_to(self, place: int) -> None:
+        """Go back to a place in the whole content; a packed file is read again up to there, but not often."""
+        if not self.packed:
+            self.at = place
+            return
+        self._rereads += 1
+        if self._rereads > _MOST_REREADS:
+            return
+        self._events, self._ahead, self.damage, self.over, passed = members(self._source), None, None, False, 0
+        self._begins.clear()
+        for event in self._events:
+            if isinstance(event, Begin):
+                self._begins.append((passed, event.position))
+            elif isinstance(event, bytes):
+                passed += len(event)
+                if passed > place:
+                    self.data, self._origin = event, passed - len(event)
+                    self.at = place - self._origin
+                    return
 
     def after_damage(self) -> None:
         """Go on behind the damage."""
@@ -292,8 +328,13 @@ def _record(window: _Window, most_bytes: int) -> Record | Reject | None:
     if size > most_bytes and (window.packed or window.at + begin + size <= len(window.data)):
         record = Record(position, head, kind, b"", 0, 0, size)
         window.at += begin
-        if window.skip(size) and window.ends(window.at):
+        if not window.holds(size):
+            return _wrong_length(window, position, size)
+        whole, within = window.skip(size)
+        if whole and window.ends(window.at):
             return record
+        if within is not None:
+            window.back_to(within)
         return _wrong_length(window, position, size)
     whole = window.has(begin + size)
     block = window.at + begin

@@ -171,8 +171,6 @@ def test_bytes_between_members_lose_nothing(tmp_path):
 @pytest.mark.parametrize("off", [-3000, -700, 700, 2700, 5000, 10**6, 10**12])
 @pytest.mark.parametrize("packing", ["plain", "members", "one member"])
 def test_a_wrong_length_loses_only_its_record(tmp_path, off, packing):
-    if packing == "one member" and off == 10**12:
-        pytest.skip("a record longer than any allowed is not held to be searched")
     records = [RECORDS[0], record(1, off=off), *RECORDS[2:]]
     pack = gzip.compress if packing == "members" else bytes
     data = b"".join(map(pack, records))
@@ -180,6 +178,37 @@ def test_a_wrong_length_loses_only_its_record(tmp_path, off, packing):
     place = {"plain": len(records[0]), "members": len(gzip.compress(records[0])), "one member": 1}[packing]
     assert numbers(found) == [0, 2, 3]
     assert rejects(found) == [(place, "wrong Content-Length")]
+
+
+@pytest.mark.parametrize("packing", ["plain", "members", "one member", "blocks"])
+def test_wrong_lengths_beyond_the_longest_lose_only_their_records(tmp_path, packing):
+    """Of the first two the length leads behind the end of the file, of the third into another record."""
+    noise = random.Random(0).randbytes(1 << 19).hex().encode()
+    long = [record(number, body(number) + noise) for number in range(10, 14)]
+    lying = [record(1, off=10**12), record(2, off=10**9), record(3, off=5 << 20)]
+    records = [
+        RECORDS[0],
+        lying[0],
+        *long[:2],
+        lying[1],
+        RECORDS[3],
+        lying[2],
+        *long[2:],
+        RECORDS[1],
+        *long,
+        RECORDS[2],
+    ]
+    data = b"".join(map(gzip.compress, records) if packing == "members" else records)
+    if packing == "one member":
+        data = gzip.compress(data)
+    if packing == "blocks":
+        data = b"".join(gzip.compress(data[at : at + 70_000]) for at in range(0, len(data), 70_000))
+    found, _, _ = read(tmp_path, data, most=1 << 20)
+    assert numbers(found) == [0, 3, 1, 2]
+    reasons = [reason for _, reason in rejects(found)]
+    assert (reasons.count("wrong Content-Length"), reasons.count("document too long"), len(reasons)) == (3, 8, 11)
+    positions = [item.position for item in found]
+    assert positions == sorted(set(positions))
 
 
 def test_no_length_at_all(tmp_path):
