@@ -11,6 +11,7 @@ from curate.stage import Stage
 
 ALL = (
     "ingest",
+    "language",
     "dedup",
     "dedup-lines",
     "dedup-substrings",
@@ -23,7 +24,6 @@ ALL = (
     "cluster",
     "semdedup",
     "prototypes",
-    "language",
     "fasttext",
     "dsir",
     "select",

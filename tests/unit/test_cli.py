@@ -119,7 +119,7 @@ USAGE = [
     (["mix", "{pool}", "{pool}", "--to", "new"], "two are called 'pool'"),
     (["export", "{pool}", "--to", "out", "--format", "xml"], "'jsonl.zst', 'jsonl.gz'"),
     (["ingest", "/no/such", "--to", "new"], "source '/no/such': no file there"),
-    (["stages", "nosuch"], "no stage 'nosuch'; there are: ingest, dedup"),
+    (["stages", "nosuch"], "no stage 'nosuch'; there are: ingest, language, dedup"),
     (["run", "nosuch.yaml"], "nosuch.yaml"),
     (["run", "{recipe}"], "recipe.yaml:2: "),
     (["status", "{empty}"], "no corpus there"),

@@ -25,6 +25,8 @@ MB = 10**6
 IDLE = memory.COORDINATOR + memory.FORKSERVER
 OPTIONS = {
     "ingest": {"sources": ["x"]},
+    "decontaminate": {"benchmark": [__file__]},
+    "clean": {"c4": True},
     "fasttext": {"positive": ["x"]},
     "dsir": {"target": ["x"]},
     "sample": {"fraction": 0.5},
