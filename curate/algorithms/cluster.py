@@ -24,8 +24,8 @@ _PRODUCTS_AT_ONCE = 4 << 20
 _SEARCHED_AT_ONCE = 16_384
 _LONGEST = 1.001
 """No centroid is longer, whatever its rounding."""
-_DRAWN_PER_CENTROID = 10
-_DRAWN_LEAST = 10_000
+_DRAWN_PER_CENTROID = 5
+_DRAWN_LEAST = 2_000
 
 
 class Centroids(NamedTuple):
@@ -89,7 +89,7 @@ def first_centroids(points: np.ndarray, clusters: int, seed: int) -> np.ndarray:
     """Where k-means starts: some of the points, float32 (k, d), by k-means++ (Arthur and Vassilvitskii 2007).
 
     Each next one is drawn in proportion to one minus the cosine to the nearest of those before, which is half of the
-    squared distance, among ten random points for each centroid; equal ones are found only where too few differ.
+    squared distance, among five random points for each centroid; equal ones are found only where too few differ.
     """
     random = np.random.default_rng(seed)
     drawn = random.permutation(len(points))[: max(_DRAWN_PER_CENTROID * clusters, _DRAWN_LEAST)]
@@ -121,10 +121,14 @@ def largest_first(
 
 
 def normalise(vectors: np.ndarray) -> None:
-    """Scale rows, float32 (n, d), to length one in place; none may be zero."""
-    import faiss
-
-    faiss.normalize_L2(vectors)
+    """Scale rows, float32 (n, d), to length one in place. Raises DataError as `assign` does."""
+    lengths = np.empty(len(vectors), dtype=np.float64)
+    distance.lengths(vectors, lengths)
+    _check(lengths)
+    for start in range(0, len(vectors), _SEARCHED_AT_ONCE):
+        vectors[start : start + _SEARCHED_AT_ONCE] /= lengths[start : start + _SEARCHED_AT_ONCE, None].astype(
+            np.float32
+        )
 
 
 def _different(vectors: np.ndarray) -> int:

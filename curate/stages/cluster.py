@@ -182,7 +182,7 @@ def memory(load: Load, config: ClusterConfig) -> int:
 
 STAGE = Stage(
     name="cluster",
-    revision=4,
+    revision=5,
     config=ClusterConfig,
     needs=needs,
     adds=adds,

@@ -25,3 +25,20 @@ def nearest(vector, centroids):
     """The first centroid of the greatest product, and that product."""
     found = [product(vector, centroid) for centroid in centroids]
     return int(np.argmax(found)), max(found)
+
+
+def domains(centroids, sizes, wanted):
+    """Ward's linkage by its definition: the two whose union adds least to the squared distances to the means."""
+    groups = [[i] for i in range(len(centroids))]
+
+    def spread(members):
+        points = np.array([centroids[i] for i in members], dtype=np.float64)
+        return ((points - points.mean(axis=0)) ** 2).sum()
+
+    while len(groups) > max(1, wanted):
+        pairs = [(i, j) for i in range(len(groups)) for j in range(i)]
+        added = [spread(groups[i] + groups[j]) - spread(groups[i]) - spread(groups[j]) for i, j in pairs]
+        i, j = pairs[int(np.argmin(added))]
+        groups[j] += groups.pop(i)
+    groups.sort(key=lambda members: (-sum(sizes[i] for i in members), min(members)))
+    return [next(number for number, members in enumerate(groups) if i in members) for i in range(len(centroids))]

@@ -1,11 +1,12 @@
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pytest
 from pydantic import ValidationError
 
 from curate.algorithms import cluster
 from curate.algorithms.vectors import vectors_of
-from curate.errors import UsageError
+from curate.errors import DataError, UsageError
 from curate.kernels import arrow
 from curate.stages.cluster import STAGE, ClusterConfig
 
@@ -122,6 +123,110 @@ def test_no_vectors_at_all():
     assert found.table["cluster"].null_count == 3
     with pytest.raises(UsageError, match="no document of the sample has a vector"):
         applied(np.ones((1, 4)), model)
+
+
+def test_many_centroids_are_searched_group_by_group(monkeypatch):
+    monkeypatch.setattr(cluster, "FLAT_MOST", 500)
+    vectors, _ = blobs((120,) * 30, dimensions=32, spread=0.1)
+    centroids, rest = np.ascontiguousarray(vectors[:900]), vectors[900:]
+    exact, far = cluster.assign(rest, cluster.Centroids(centroids))
+    found, near = cluster.assign(rest, cluster.searchable(centroids, *cluster.grouped(centroids)))
+    assert np.mean(exact == found) > 0.95
+    assert near.mean() < far.mean() * 1.01
+    assert (near[exact == found] == far[exact == found]).all()
+    assert cluster.grouped(centroids[:500]) is None
+    alone = cluster.assign(rest[5:6], cluster.searchable(centroids, *cluster.grouped(centroids)))
+    assert (alone[0][0], alone[1][0]) == (found[5], near[5])
+
+
+def test_groups_are_part_of_the_model(monkeypatch):
+    monkeypatch.setattr(cluster, "FLAT_MOST", 10)
+    vectors, _ = blobs((300,), spread=0.5)
+    options = {"levels": [60, 7], "domains": 3, "resamples": 0}
+    model = fitted(vectors, **options)
+    assert model["level"].value_counts().to_pylist() == [
+        {"values": 1, "counts": 60},
+        {"values": 2, "counts": 7},
+        {"values": 0, "counts": 8},
+    ]
+    prepared = STAGE.prepare(model, ClusterConfig(**options))
+    assert len(prepared.centroids.search.members) == 8
+    table = applied(vectors, model, **options).table
+    exact = cluster.assign(vectors, cluster.Centroids(prepared.centroids.rows))[0]
+    assert np.mean(arrow.numbers(table["cluster"]) == exact) > 0.95
+
+
+def test_the_model_holds_levels_domains_and_the_tree():
+    vectors, _ = blobs((300,), spread=0.5)
+    config = ClusterConfig(levels=[20, 6], domains=2, resamples=1)
+    settled = STAGE.before[0].settle([STAGE.before[0].survey(documents(vectors), None, config)], config)
+    finest, top = (settled.model.filter(pa.compute.equal(settled.model["level"], level)) for level in (1, 2))
+    assert finest["cluster"].to_pylist() == list(range(20))
+    assert sum(finest["sampled"].to_pylist()) == sum(top["sampled"].to_pylist()) == 300
+    domains = dict(zip(top["cluster"].to_pylist(), top["domain"].to_pylist(), strict=True))
+    assert set(domains.values()) == {0, 1}
+    assert [domains[parent] for parent in finest["parent"].to_pylist()] == finest["domain"].to_pylist()
+    (tree,) = settled.details
+    assert tree["cluster"].to_pylist() == [6, 7, 8, 9, 10]
+    assert tree.schema == settled.model.schema
+    assert sorted([*top["merged"].to_pylist(), *tree["merged"].to_pylist()[:-1]]) == sorted([6, 7, 8, 9, 10] * 2)
+    assert tree["merged"][-1].as_py() is None
+    assert top["merged"].null_count == finest["merged"].null_count - 20 == 0
+    columns = applied(vectors, settled.model, levels=[20, 6], domains=2).table.to_pydict()
+    for fine, coarse, domain in zip(*(columns[name] for name in list(columns) if "distance" not in name), strict=True):
+        assert finest["parent"][fine].as_py() == coarse
+        assert domains[coarse] == domain
+
+
+def test_auto_is_the_root_of_the_documents_there_are():
+    vectors, _ = blobs((1200,), spread=0.5)
+    config = ClusterConfig()
+    for population, made in ((400, 20), (1_000_000, 1200 // 39)):
+        parts = [STAGE.before[0].survey(documents(vectors, None, population), None, config)]
+        assert STAGE.before[0].settle(parts, config).model.num_rows == made
+
+
+def test_of_too_many_the_first_by_hash_count_whatever_the_shards():
+    vectors, _ = blobs((600,), spread=0.5)
+    config = ClusterConfig(clusters=3, documents_per_cluster=50)
+    table = documents(vectors)
+    whole, parts = (
+        STAGE.before[0].settle([STAGE.before[0].survey(some, None, config) for some in cut], config).model
+        for cut in ([table], [table.slice(i, 70) for i in range(0, 600, 70)])
+    )
+    assert sum(whole["sampled"].to_pylist()) == 150
+    assert whole == parts
+
+
+def test_vectors_without_a_direction():
+    vectors, _ = blobs()
+    model = fitted(vectors, clusters=3)
+    for wrong in (0.0, np.nan, np.inf):
+        bad = vectors.copy()
+        bad[4] = wrong
+        with pytest.raises(DataError, match="1 vectors have no direction"):
+            applied(bad, model, clusters=3)
+        with pytest.raises(DataError, match="1 vectors have no direction"):
+            fitted(bad, clusters=3)
+
+
+def test_too_many_clusters_to_merge(monkeypatch):
+    monkeypatch.setattr("curate.algorithms.cluster_domains.MOST_CLUSTERS", 5)
+    with pytest.raises(UsageError, match="--domains 2: 9 clusters cannot be merged"):
+        fitted(blobs()[0], clusters=9, domains=2)
+
+
+def test_effective_rank():
+    random = np.random.default_rng(0)
+    even = random.normal(size=(3000, 16)).astype(np.float32)
+    cluster.normalise(even)
+    rank, cosine = cluster.spread(even)
+    assert 15.8 < rank <= 16.001
+    assert abs(cosine) < 0.01
+    values = np.linalg.svd(even.astype(np.float64), compute_uv=False)
+    shares = values / values.sum() + 1e-7
+    assert rank == pytest.approx(np.exp(-(shares * np.log(shares)).sum()), rel=1e-3)
+    assert cluster.spread(np.repeat(even[:1], 50, axis=0)) == (pytest.approx(1, abs=1e-3), 1)
 
 
 def test_what_is_sampled():
