@@ -106,13 +106,16 @@ Alarm = AlarmMarker()
 
 
 def _fraction(value: Any) -> Any:
-    if isinstance(value, str) and value.strip().endswith("%"):
-        return float(value.strip()[:-1]) / 100
-    return value
+    if not isinstance(value, str):
+        return value
+    number, slash, divisor = value.partition("/")
+    if slash:
+        return float(number) / float(divisor) if float(divisor) else value
+    return float(value.strip()[:-1]) / 100 if value.strip().endswith("%") else value
 
 
 Share = Annotated[float, BeforeValidator(_fraction)]
-"""A number that may be written as a percentage: `1%` is 0.01."""
+"""A number that may be written as a percentage or a fraction: `1%` is 0.01, `1/3` a third."""
 
 
 def _bytes(value: Any) -> Any:

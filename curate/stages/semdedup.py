@@ -141,11 +141,13 @@ def report(model: pa.Table, summary: None, config: SemdedupConfig) -> list[str]:
 
 
 def memory(load: Load, config: SemdedupConfig) -> int:
-    """Of a survey 16 MiB of vectors ten times, of a link four blocks of 64 MiB and 250 bytes a document."""
+    """Of a survey 256 MiB for its pieces and what they are routed by; of a link a block of at most 64 MiB, the same
+    packed, a table, and 300 bytes a document."""
     if load.kind == "survey":
         return load.reading + (256 << 20)
     if load.kind == "link":
-        return (384 << 20) + 3 * max(load.longest, 16 << 20) + 350 * load.rows
+        blocks = min(160 << 20, 5 * load.bytes) if load.measured else 160 << 20
+        return (96 << 20) + blocks + max(load.longest, min(64 << 20, load.bytes)) + 300 * load.rows
     if load.kind == "settle":
         return (64 << 20) + 60 * load.rows + min(256 << 20, 3 * load.bytes if load.measured else 300 * load.rows)
     return load.reading + 400 * load.rows

@@ -114,8 +114,9 @@ def test_a_mix_is_cut_into_pieces_of_bounded_size():
     assert all(item["part"] == item["piece"] * 1024 // item["pieces"] for item in huge)
 
 
-def test_shares_may_be_percentages():
+def test_shares_may_be_percentages_or_fractions():
     assert SampleConfig.model_validate({"fraction": " 2.5% "}).fraction == SampleConfig(fraction=0.025).fraction
-    for wrong in ("%", "x%", "200%", "0%", "-1%"):
+    assert SampleConfig.model_validate({"fraction": "0.25 / 0.75"}).fraction == 1 / 3
+    for wrong in ("%", "x%", "200%", "0%", "-1%", "1/0", "1/", "/2", "3/2", "1/3%"):
         with pytest.raises(ValidationError, match="fraction"):
             SampleConfig.model_validate({"fraction": wrong})
