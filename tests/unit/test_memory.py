@@ -30,6 +30,7 @@ OPTIONS = {
     "fasttext": {"positive": ["x"]},
     "dsir": {"target": ["x"]},
     "sample": {"fraction": 0.5},
+    "prototypes": {"keep_rate": 0.5},
     "mix": {},
 }
 
