@@ -97,6 +97,27 @@ def write_lines(path: Path, texts: Sequence[object]) -> Path:
     return path
 
 
+def write_crawl(path: Path, texts: Sequence[str]) -> Path:
+    """A web archive for `ingest`, with plain text and HTML by turns; the length of one record is wrong."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    records = []
+    for i, text in enumerate(texts):
+        kind = "html" if i % 2 else "plain"
+        content = f"HTTP/1.1 200 OK\r\nContent-Type: text/{kind}\r\n\r\n<p>{text}".encode()
+        size = len(content) + (7 if i == 3 else 0)
+        head = f"WARC-Type: response\r\nWARC-Target-URI: https://example.org/{i}\r\nContent-Length: {size}\r\n\r\n"
+        records.append(f"WARC/1.0\r\n{head}".encode() + content + b"\r\n\r\n")
+    path.write_bytes(b"".join(records))
+    return path
+
+
+def write_page(path: Path, text: str) -> Path:
+    """A page of HTML."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"<!doctype html><title>a page</title><p>{text}", encoding="utf-8")
+    return path
+
+
 def write_records(path: Path, texts: Sequence[str], **fields: object) -> Path:
     """A JSON Lines file for `ingest`."""
     path.parent.mkdir(parents=True, exist_ok=True)

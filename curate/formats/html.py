@@ -46,6 +46,7 @@ def pieces(pages: Iterator[Page | Reject], fields: Fields, settings: Settings) -
             rows.rejects.append(page)
         else:
             _add(page, rows, settings)
+        del page
         if rows.size >= _PIECE_BYTES or len(rows.texts) + len(rows.rejects) >= _PIECE_PAGES:
             yield rows.piece(fields)
             rows = _Rows()
@@ -103,6 +104,10 @@ def _add(page: Page, rows: _Rows, settings: Settings) -> None:
         rows.rejects.append(Reject(page.position, page.unit, "page too long", detail))
         return
     text = charset.decoded(page.content, page.charset, is_html).encode("utf-8", "replace")
+    if len(text) > settings.most_bytes:
+        detail = f"{len(text)} bytes in UTF-8, more than --max-document-bytes {settings.most_bytes}"
+        rows.rejects.append(Reject(page.position, page.unit, "document too long", detail))
+        return
     about: dict[str, str] = {}
     if is_html and settings.extract != "none":
         found = extractor(settings.extract).extract(text, page.url, page.date)

@@ -23,6 +23,7 @@ FormatName = Literal[
     "jsonl", "json", "csv", "tsv", "parquet", "arrow", "text", "markdown", "html", "warc", "tar", "zip"
 ]
 _WITHOUT_PAGES = ("jsonl", "json", "csv", "tsv", "parquet", "arrow", "text", "markdown")
+_PACKED_TAR = (".tgz", ".tbz2", ".txz", ".tzst")
 COLUMN_TYPES = ("string", "int64", "float64", "bool", "timestamp")
 
 
@@ -182,7 +183,8 @@ def _parts(file: SourceFile, config: IngestConfig, shard_bytes: int) -> Iterator
 
     file_format = format_of(file.relative, config.format)
     packed = unpacked_name(file.relative) != file.relative
-    size = file.size * (EXPANSION if packed or file_format.name == "parquet" else 1)
+    within = file_format.name in ("parquet", "zip") or file.relative.lower().endswith(_PACKED_TAR)
+    size = file.size * (EXPANSION if packed or within else 1)
     count = 1
     if file_format.cuts(_settings(config)) and not packed:
         count = max(1, -(-size // shard_bytes))
@@ -303,20 +305,22 @@ def _repeats(batch: Batch, rows: list[int], again: dict[int, str]) -> pa.Table:
 
 def memory(load: Load, config: IngestConfig) -> int:
     """Batches of 16 MiB, and five times the largest record, which may be as large as the files allow: sixteen times
-    their bytes, where they are compressed. Ids that must be unique: 64 MiB of their rows, three times, to route them;
-    64 bytes a row to compare those of a part. Where there may be pages of HTML, the process that they are parsed in: 96
-    MiB, and 800 bytes for each of a page, up to the 512 MiB at which it ends."""
+    their bytes, where they are compressed. Seven times where it may be a page, of which the block that it is in, its
+    content and its decoded characters are held too. Ids that must be unique: 64 MiB of their rows, three times, to
+    route them; 64 bytes a row to compare those of a part. Where HTML may be parsed, the process that it is parsed in:
+    96 MiB, and 800 bytes for each of a page, up to the 512 MiB at which it ends."""
     record = min(config.max_document_bytes, 16 * load.bytes)
     if load.kind == "link":
         return (96 << 20) + (64 * load.rows + 4 * load.bytes if load.measured else 0)
     if load.kind == "settle":
         return (64 << 20) + (100 * load.rows if load.measured else 0)
-    parsing = (96 << 20) + min(512 << 20, 800 * record) if _may_hold_pages(config) else 0
-    return (96 << 20) + 5 * record + parsing + ((192 << 20) if load.kind == "survey" else 0)
+    pages = _may_hold_pages(config)
+    parsing = (96 << 20) + min(512 << 20, 800 * record) if pages and config.extract != "none" else 0
+    return (96 << 20) + (7 if pages else 5) * record + parsing + ((192 << 20) if load.kind == "survey" else 0)
 
 
 def _may_hold_pages(config: IngestConfig) -> bool:
-    """Whether pages may be parsed, as far as names tell: a folder may hold anything."""
+    """Whether there may be pages, as far as names tell: a folder may hold anything."""
     from curate.errors import UsageError
     from curate.formats import format_of
 
@@ -326,7 +330,7 @@ def _may_hold_pages(config: IngestConfig) -> bool:
         except UsageError:
             return False
 
-    return config.extract != "none" and not all(map(other, config.sources))
+    return not all(map(other, config.sources))
 
 
 STAGE = Stage(

@@ -22,7 +22,9 @@ class Case:
 
 
 CASES = {
-    "ingest": Case({"sources": [RAW], "column": ["number=number:int64"]}, {"to": MADE, "shard_bytes": "30k"}),
+    "ingest": Case(
+        {"sources": [RAW], "column": ["number=number:int64"], "extract": "none"}, {"to": MADE, "shard_bytes": "30k"}
+    ),
     "dedup": Case({"threshold": 0.6, "ngram": 3}),
     "dedup-substrings": Case({"length": 12, "scope_bytes": 60_000}, {"to": MADE, "shard_bytes": "30k"}),
     "dedup-lines": Case({"min_bytes": 8}, {"to": MADE, "shard_bytes": "30k"}, before=("dsir",)),
@@ -62,6 +64,8 @@ def write_base(root: Path, texts: tuple[str, ...]) -> None:
     for name, some in {"a": texts[:third], "b": texts[third : 2 * third], "c": (), "d": texts[2 * third :]}.items():
         material.write_lines(root / f"lines/{name}.txt", some)
         material.write_records(root / f"{RAW}/{name}.jsonl", some, url=f"https://example.org/{name}", source=name)
+        material.write_crawl(root / f"{RAW}/{name}.warc", some)
+    material.write_page(root / f"{RAW}/page.html", texts[0])
     material.write_records(root / GOOD, [text for text in texts if "the" in text][:60])
     options = {"sources": [str(root / "lines")]}
     running.step("lines", options, max_errors="100", to=str(root / POOL), shard_bytes="30k")
