@@ -17,7 +17,7 @@ from curate.kernels import rules as kernels
 from curate.kernels import rules_lines as lines
 from curate.kernels.rules_characters import characters
 from curate.kernels.rules_lexicon import GOPHER as BIT_OF_GOPHER
-from curate.kernels.rules_lexicon import KEY, PIECES, STOPS, UNIT, find, hash_word
+from curate.kernels.rules_lexicon import KEY, PIECES, SHAPES, STOPS, UNIT, find, hash_word, shape
 
 _BATCH = 4096
 _LANGUAGES = sorted(STOP_WORDS)
@@ -168,6 +168,9 @@ def lexicon() -> np.ndarray:
     table = np.zeros((1 << (4 * len(known)).bit_length(), 4), dtype=np.uint64)
     rows = {word: _enter(table, word) for word in known}
     for word, pieces in exceptions().items():
+        data = word.encode()
+        number = int(shape(data[0], data[-1], len(word)))
+        table[number >> 6, SHAPES] |= np.uint64(1 << (number & 63))
         table[rows[word], PIECES] |= np.uint64(sum(len(piece) << 4 * i for i, piece in enumerate(pieces)))
     for word in units():
         table[rows[word], PIECES] |= UNIT

@@ -121,10 +121,11 @@ def _without_citations(data, start, end, characters, out, to):
 
 @njit(nogil=True, cache=True)
 def _words(data, start, end, characters):
-    """What white space parts: (how many, up to three; whether one has over 1,000 characters)."""
+    """What white space parts: (how many, or three where they are more; whether one has over 1,000 characters)."""
     number, length = 0, 0
     at = start
-    while at < end:
+    short = end - start <= MOST_WORD_CHARACTERS
+    while at < end and not (short and number == LEAST_WORDS):
         byte = data[at]
         if byte < 128:
             space = characters[byte] & SPACE != 0

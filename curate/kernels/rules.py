@@ -14,13 +14,14 @@ from curate.kernels import njit
 from curate.kernels.c4 import ENDED, KEPT, KINDS, clean_line
 from curate.kernels.rules_characters import (
     CAPITAL,
+    CLOSES,
     DECIMAL,
     ENDS,
     LETTER,
     MARK,
     PUNCTUATION,
-    RULED,
     SPACE,
+    SUFFIX,
     SYMBOL,
     bits,
     count_characters,
@@ -28,7 +29,7 @@ from curate.kernels.rules_characters import (
     strip,
 )
 from curate.kernels.rules_grams import LONGEST, MOST_WORDS, Grams, grams_room, repeat_words
-from curate.kernels.rules_lexicon import EXCEPTION, GOPHER, PIECES, STOPS, find, hash_word
+from curate.kernels.rules_lexicon import EXCEPTION, GOPHER, PIECES, STOPS, find, has_shape, hash_word
 from curate.kernels.rules_lines import (
     LINE_FIELDS,
     MOST_LINES,
@@ -38,13 +39,14 @@ from curate.kernels.rules_lines import (
 from curate.kernels.rules_parse import TABLE, parsed_bytes
 from curate.kernels.rules_words import (
     BEGINS,
+    CHUNK,
     ENDINGS,
     PLACES,
     chunk_room,
     cut_chunk,
     kinds_of,
-    put_pieces,
     read_chunk,
+    read_plain,
     with_common,
 )
 from curate.kernels.unicode import decode
@@ -102,6 +104,7 @@ LANGUAGES = 56
 
 _FULL_STOP = 46
 _ELLIPSIS = 0x2026
+_0 = np.uint64(0)
 _1 = np.uint64(1)
 _58 = np.uint64(58)
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
@@ -273,28 +276,46 @@ def _read_words(data, start, end, characters, lexicon, chunk, hashes, lengths, l
         if at == end:
             break
         begin = at
-        at, number, seen, every, ruled = read_chunk(data, at, end, characters, chunk)
-        if not seen & RULED:
+        at, seen, every = read_plain(data, at, end, characters)
+        closed = _closes(data, at, end, every, characters)
+        if at > begin and at - begin < CHUNK and (closed or _is_over(data, at, end)):
             key = hash_word(data, begin, at)
             place = find(lexicon, key)
-            pieces = lexicon[place, PIECES] & EXCEPTION
-            if not pieces:
+            whole = closed and has_shape(lexicon, data[begin], data[at], at + 1 - begin)
+            if not (whole or lexicon[place, PIECES] & EXCEPTION):
                 flags = with_common(np.int64(seen), np.int64(every))
-                state = _after_word(state, number, flags)
-                _add_word(key, lexicon[place, STOPS], at, number, flags, hashes, lengths, languages, row)
+                state = _after_word(state, at - begin, flags)
+                _add_word(key, lexicon[place, STOPS], at, at - begin, flags, hashes, lengths, languages, row)
+                if closed:
+                    flags = np.int64(characters[data[at]])
+                    state = _after_word(state, 1, flags)
+                    _add_word(hash_word(data, at, at + 1), _0, at + 1, 1, flags, hashes, lengths, languages, row)
+                    at += 1
                 continue
-            found = put_pieces(0, pieces, chunk, 0)
-        else:
-            found = cut_chunk(data, number, ruled, lexicon, chunk)
-        for i in range(found):
+        at, number = read_chunk(data, begin, end, characters, chunk)
+        for i in range(cut_chunk(data, number, lexicon, chunk)):
             first, last = chunk[BEGINS, i], chunk[ENDINGS, i]
             flags = kinds_of(first, last, chunk)
             state = _after_word(state, last - first, flags)
             stop = chunk[PLACES, last]
             key = hash_word(data, chunk[PLACES, first], stop)
-            stops = lexicon[find(lexicon, key), STOPS]
+            stops = lexicon[find(lexicon, key), STOPS] if flags & LETTER else _0
             _add_word(key, stops, stop, last - first, flags, hashes, lengths, languages, row)
     return state >> 1
+
+
+@njit(nogil=True, cache=True)
+def _is_over(data, at, end):
+    """Whether a chunk surely ends at a place: the text does, or ASCII white space begins."""
+    return at == end or data[at] == 32 or 9 <= data[at] <= 13
+
+
+@njit(nogil=True, cache=True)
+def _closes(data, at, end, every, characters):
+    """Whether the character at a place is a suffix that ends its chunk, after characters without a rule."""
+    if at == end or data[at] > 127 or not _is_over(data, at + 1, end):
+        return False
+    return characters[data[at]] & SUFFIX != 0 or (data[at] == _FULL_STOP and every & CLOSES != 0)
 
 
 @njit(nogil=True, cache=True)
@@ -307,8 +328,8 @@ def count_words(data, start, end, characters, lexicon, chunk):
         state = _after_space(state) if spaced else state
         if at == end:
             break
-        at, number, _, _, ruled = read_chunk(data, at, end, characters, chunk)
-        found = cut_chunk(data, number, ruled, lexicon, chunk)
+        at, number = read_chunk(data, at, end, characters, chunk)
+        found = cut_chunk(data, number, lexicon, chunk)
         for i in range(found):
             first, last = chunk[BEGINS, i], chunk[ENDINGS, i]
             state = _after_word(state, last - first, kinds_of(first, last, chunk))

@@ -7,12 +7,12 @@ import numpy as np
 from curate.kernels import njit
 from curate.kernels.hashing import mix64
 
-KEY, PIECES, STOPS = range(3)
+KEY, PIECES, STOPS, SHAPES = range(4)
 """Columns of a lexicon, an open-addressed table of words: uint64, shape (2^k, 4).
 
 KEY: `hash_word`, 0 for an empty place. PIECES: of an exception the characters of each piece, four bits each, the first
 lowest; UNIT for a unit of measurement. STOPS: a bit for each language whose stop word it is, from the lowest, and
-from GOPHER on one for each of Gopher's.
+from GOPHER on one for each of Gopher's. SHAPES: in the first 64 rows a bit for the `shape` of each exception.
 """
 UNIT = np.uint64(1 << 32)
 EXCEPTION = UNIT - np.uint64(1)
@@ -21,7 +21,9 @@ GOPHER = np.uint64(56)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _0 = np.uint64(0)
 _1 = np.uint64(1)
+_6 = np.uint64(6)
 _8 = np.uint64(8)
+_63 = np.uint64(63)
 
 
 @njit(nogil=True, cache=True)
@@ -51,6 +53,19 @@ def hash_word(data, start, end):
             tail |= np.uint64(data[at + i]) << (_8 * np.uint64(i))
     value = mix64(value ^ tail)
     return value if value else _1
+
+
+@njit(nogil=True, cache=True)
+def shape(first, last, length):
+    """A number below 4,096 of a word's first and last byte and its number of characters."""
+    return np.uint64((np.int64(first) * 61 + np.int64(last) * 3 + length * 421) & 4095)
+
+
+@njit(nogil=True, cache=True)
+def has_shape(lexicon, first, last, length):
+    """Whether there is an exception of the shape: where not, a word is none."""
+    number = shape(first, last, length)
+    return lexicon[number >> _6, SHAPES] >> (number & _63) & _1
 
 
 @njit(nogil=True, cache=True)

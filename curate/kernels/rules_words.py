@@ -32,7 +32,7 @@ from curate.kernels.rules_characters import (
     SUFFIX,
     bits,
 )
-from curate.kernels.rules_lexicon import EXCEPTION, PIECES, UNIT, find, hash_word
+from curate.kernels.rules_lexicon import EXCEPTION, PIECES, UNIT, find, has_shape, hash_word
 from curate.kernels.unicode import decode
 
 CHUNK = 1 << 16
@@ -60,14 +60,24 @@ def chunk_room():
 
 
 @njit(nogil=True, cache=True)
-def read_chunk(data, at, end, characters, room):
-    """Read characters from `at` on up to white space.
-
-    Gives where it ends, how many they are, their bit sets or-ed and and-ed, and how many are RULED.
-    """
-    number, ruled = 0, 0
+def read_plain(data, at, end, characters):
+    """Read ASCII from `at` on up to white space or a RULED character: (where it ends, bit sets or-ed, and and-ed)."""
     seen = np.uint32(0)
     every = np.uint32(0xFFFFFFFF)
+    while at < end and data[at] < 128:
+        flags = characters[data[at]]
+        if flags & (SPACE | RULED):
+            break
+        seen |= flags
+        every &= flags
+        at += 1
+    return at, seen, every
+
+
+@njit(nogil=True, cache=True)
+def read_chunk(data, at, end, characters, room):
+    """Read the characters from `at` on up to white space: (where it ends, how many)."""
+    number = 0
     while at < end and number < CHUNK:
         byte = data[at]
         if byte < 128:
@@ -81,24 +91,15 @@ def read_chunk(data, at, end, characters, room):
         room[CODES, number] = code
         room[FLAGS, number] = flags
         room[PLACES, number] = at
-        seen |= flags
-        every &= flags
-        ruled += flags & RULED != 0
         number += 1
         at += length
     room[PLACES, number] = at
-    return at, number, seen, every, ruled
+    return at, number
 
 
 @njit(nogil=True, cache=True)
-def cut_chunk(data, number, ruled, lexicon, room):
-    """Cut a chunk of `number` characters, `ruled` of them RULED, into words (BEGINS, ENDINGS); gives how many."""
-    if (
-        ruled == 1
-        and number > 1
-        and (room[FLAGS, number - 1] & SUFFIX or (room[CODES, number - 1] == _DOT and room[FLAGS, number - 2] & CLOSES))
-    ):
-        return _cut_last(data, number, lexicon, room)
+def cut_chunk(data, number, lexicon, room):
+    """Cut a chunk of `number` characters into words, room[BEGINS] and room[ENDINGS]: gives how many."""
     start, stop, words, tails = _part_affixes(data, number, lexicon, room)
     if start < stop:
         pieces = _exception(data, start, stop, lexicon, room)
@@ -112,22 +113,14 @@ def cut_chunk(data, number, ruled, lexicon, room):
 
 
 @njit(nogil=True, cache=True)
-def _cut_last(data, number, lexicon, room):
-    """Cut a chunk in which only the last character, a suffix, is of any rule."""
-    pieces = _exception(data, 0, number, lexicon, room)
-    if pieces:
-        return put_pieces(0, pieces, room, 0)
-    pieces = _exception(data, 0, number - 1, lexicon, room)
-    words = put_pieces(0, pieces, room, 0) if pieces else _put(0, number - 1, room, 0)
-    return _put(number - 1, number, room, words)
-
-
-@njit(nogil=True, cache=True)
 def _exception(data, start, stop, lexicon, room):
     """The pieces of the characters start to stop of the chunk, or 0 if they are no exception."""
     if stop - start > LONGEST_EXCEPTION or stop <= start:
         return _0
-    return lexicon[find(lexicon, hash_word(data, room[PLACES, start], room[PLACES, stop])), PIECES] & EXCEPTION
+    begin, end = room[PLACES, start], room[PLACES, stop]
+    if not has_shape(lexicon, data[begin], data[end - 1], stop - start):
+        return _0
+    return lexicon[find(lexicon, hash_word(data, begin, end)), PIECES] & EXCEPTION
 
 
 @njit(nogil=True, cache=True)
