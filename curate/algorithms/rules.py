@@ -19,7 +19,7 @@ from curate.kernels.rules_characters import characters
 from curate.kernels.rules_lexicon import GOPHER as BIT_OF_GOPHER
 from curate.kernels.rules_lexicon import KEY, PIECES, SHAPES, STOPS, UNIT, find, hash_word, shape
 
-_BATCH = 4096
+_BATCH = 1024
 _LANGUAGES = sorted(STOP_WORDS)
 
 
@@ -39,7 +39,7 @@ def _measured(texts: pa.Array, schema: pa.Schema) -> pa.Table:
     counts = np.empty((len(values), kernels.FIELDS), dtype=np.int64)
     kernels.measure(values.offsets, values.data, characters(), lexicon(), counts)
     tokens = EstimatedTokens().count(texts)
-    columns = _columns(counts, tokens, np.diff(values.offsets))
+    columns = _columns(np.ascontiguousarray(counts.T), tokens, np.diff(values.offsets))
     return pa.table([pa.array(columns[field.name], field.type) for field in _unprefixed(schema)], schema=schema)
 
 
@@ -54,7 +54,7 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 def _columns(counts: np.ndarray, tokens: np.ndarray, sizes: np.ndarray) -> dict[str, np.ndarray | pa.Array]:
     def of(field: int) -> np.ndarray:
-        return counts[:, field]
+        return counts[field]
 
     return {
         **_lengths(of, tokens, sizes),
@@ -165,27 +165,27 @@ def lexicon() -> np.ndarray:
     """What the kernels know of single words: stop words, also with a capital, exceptions and units."""
     words = [word for spoken in STOP_WORDS.values() for word in spoken.split()]
     known = sorted({*exceptions(), *units(), *GOPHER, *words, *(word.capitalize() for word in words)})
-    table = np.zeros((1 << (4 * len(known)).bit_length(), 4), dtype=np.uint64)
-    rows = {word: _enter(table, word) for word in known}
+    table = np.zeros((4, 1 << (2 * len(known)).bit_length()), dtype=np.uint64)
+    places = {word: _enter(table, word) for word in known}
     for word, pieces in exceptions().items():
         data = word.encode()
         number = int(shape(data[0], data[-1], len(word)))
-        table[number >> 6, SHAPES] |= np.uint64(1 << (number & 63))
-        table[rows[word], PIECES] |= np.uint64(sum(len(piece) << 4 * i for i, piece in enumerate(pieces)))
+        table[SHAPES, number >> 6] |= np.uint64(1 << (number & 63))
+        table[PIECES, places[word]] |= np.uint64(sum(len(piece) << 4 * i for i, piece in enumerate(pieces)))
     for word in units():
-        table[rows[word], PIECES] |= UNIT
+        table[PIECES, places[word]] |= UNIT
     for i, word in enumerate(GOPHER):
-        table[rows[word], STOPS] |= np.uint64(1) << BIT_OF_GOPHER + np.uint64(i)
+        table[STOPS, places[word]] |= np.uint64(1) << BIT_OF_GOPHER + np.uint64(i)
     for i, code in enumerate(_LANGUAGES):
         for word in STOP_WORDS[code].split():
             for form in (word, word.capitalize()):
-                table[rows[form], STOPS] |= np.uint64(1 << i)
+                table[STOPS, places[form]] |= np.uint64(1 << i)
     return table
 
 
 def _enter(table: np.ndarray, word: str) -> int:
     data = np.frombuffer(word.encode(), dtype=np.uint8)
     key = hash_word(data, 0, len(data))
-    row = int(find(table, np.uint64(key)))
-    table[row, KEY] = key
-    return row
+    place = int(find(table, np.uint64(key)))
+    table[KEY, place] = key
+    return place

@@ -116,7 +116,7 @@ _LANGUAGE_BITS = np.uint64((1 << LANGUAGES) - 1)
 class Room(NamedTuple):
     """Scratch for documents of at most a number of bytes.
 
-    chunk: see `rules_words.CODES`. seen: uint64, for lines. text: uint8, what C4 keeps. parse: int64.
+    chunk: see `rules_words.CODES`. seen: uint64, for lines. text: uint8, what C4 keeps. parse: int32.
     languages: int64, shape (LANGUAGES,), stop words of each.
     """
 
@@ -143,7 +143,7 @@ def make_room(longest):
         grams_room(longest),
         np.empty(lines, np.uint64),
         np.empty(longest + 1, np.uint8),
-        np.empty(TABLE, np.int64),
+        np.empty(TABLE, np.int32),
         np.empty(LANGUAGES, np.int64),
     )
 
@@ -171,8 +171,12 @@ def measure(offsets, data, characters, lexicon, out):
         row[LANGUAGE] = np.argmax(room.languages)
         row[LANGUAGE_WORDS] = room.languages[row[LANGUAGE]]
         first, last = strip(room.text, 0, kept, characters)
-        row[C4_CHARACTERS] = count_characters(room.text, first, last)
-        line_statistics(room.text, first, last, characters, room.seen, row[C4_LINES:TOPS])
+        if last - first == end - start and np.array_equal(room.text[first:last], data[start:end]):
+            row[C4_CHARACTERS] = row[CHARACTERS]
+            row[C4_LINES:TOPS] = row[LINES:C4_LINES]
+        else:
+            row[C4_CHARACTERS] = count_characters(room.text, first, last)
+            line_statistics(room.text, first, last, characters, room.seen, row[C4_LINES:TOPS])
         _count_repeats(data, start, room.grams, row)
 
 
@@ -278,18 +282,20 @@ def _read_words(data, start, end, characters, lexicon, chunk, hashes, lengths, l
         begin = at
         at, seen, every = read_plain(data, at, end, characters)
         closed = _closes(data, at, end, every, characters)
+        if at == begin and closed:
+            state = _add_mark(data, at, state, characters, hashes, lengths, languages, row)
+            at += 1
+            continue
         if at > begin and at - begin < CHUNK and (closed or _is_over(data, at, end)):
             key = hash_word(data, begin, at)
             place = find(lexicon, key)
             whole = closed and has_shape(lexicon, data[begin], data[at], at + 1 - begin)
-            if not (whole or lexicon[place, PIECES] & EXCEPTION):
+            if not (whole or lexicon[PIECES, place] & EXCEPTION):
                 flags = with_common(np.int64(seen), np.int64(every))
                 state = _after_word(state, at - begin, flags)
-                _add_word(key, lexicon[place, STOPS], at, at - begin, flags, hashes, lengths, languages, row)
+                _add_word(key, lexicon[STOPS, place], at, at - begin, flags, hashes, lengths, languages, row)
                 if closed:
-                    flags = np.int64(characters[data[at]])
-                    state = _after_word(state, 1, flags)
-                    _add_word(hash_word(data, at, at + 1), _0, at + 1, 1, flags, hashes, lengths, languages, row)
+                    state = _add_mark(data, at, state, characters, hashes, lengths, languages, row)
                     at += 1
                 continue
         at, number = read_chunk(data, begin, end, characters, chunk)
@@ -299,18 +305,26 @@ def _read_words(data, start, end, characters, lexicon, chunk, hashes, lengths, l
             state = _after_word(state, last - first, flags)
             stop = chunk[PLACES, last]
             key = hash_word(data, chunk[PLACES, first], stop)
-            stops = lexicon[find(lexicon, key), STOPS] if flags & LETTER else _0
+            stops = lexicon[STOPS, find(lexicon, key)] if flags & LETTER else _0
             _add_word(key, stops, stop, last - first, flags, hashes, lengths, languages, row)
     return state >> 1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
+def _add_mark(data, at, state, characters, hashes, lengths, languages, row):
+    """Add a mark as a word of its own; gives the state after it."""
+    flags = np.int64(characters[data[at]])
+    _add_word(hash_word(data, at, at + 1), _0, at + 1, 1, flags, hashes, lengths, languages, row)
+    return _after_word(state, 1, flags)
+
+
+@njit(nogil=True, cache=True, forceinline=True)
 def _is_over(data, at, end):
     """Whether a chunk surely ends at a place: the text does, or ASCII white space begins."""
     return at == end or data[at] == 32 or 9 <= data[at] <= 13
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _closes(data, at, end, every, characters):
     """Whether the character at a place is a suffix that ends its chunk, after characters without a rule."""
     if at == end or data[at] > 127 or not _is_over(data, at + 1, end):
@@ -337,7 +351,7 @@ def count_words(data, start, end, characters, lexicon, chunk):
     return words, state >> 1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _after_word(state, length, flags):
     """Twice the sentences so far, plus 1 after a mark that ends one (spaCy's sentencizer)."""
     if length == 1 and flags & ENDS:
@@ -347,13 +361,13 @@ def _after_word(state, length, flags):
     return max(state, 2)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _after_space(state):
     """White space that is a token of its own begins a sentence like a word."""
     return max(state + (state & 1), 2)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _skip_space(data, at, end, characters):
     """Where white space ends, and whether it is more than one blank, which is a token of its own to a sentence."""
     if at < end and data[at] == 32 and at + 1 < end and 32 < data[at + 1] < 128:
@@ -369,7 +383,7 @@ def _skip_space(data, at, end, characters):
     return at, number > 1 or (number == 1 and not blank)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _add_word(key, stops, end, length, flags, hashes, lengths, languages, row):
     words = row[WORDS]
     if words < MOST_WORDS:

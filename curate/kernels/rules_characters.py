@@ -154,7 +154,7 @@ def _points(letters: str) -> np.ndarray:
     return np.array([ord(c) for c in letters], dtype=np.int64)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def bits(table, code_point):
     """The bit set (uint32) of a code point, by the table of `characters`."""
     return table[code_point] if code_point < len(table) else _NONE

@@ -65,7 +65,7 @@ def table_size(number):
     return size
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _enter(table, slot, mask, key, position):
     """The place of a key, which is not 0, in the table from `slot` on, entered if it is new and counted."""
     while table[slot, 0] != key:

@@ -8,11 +8,11 @@ from curate.kernels import njit
 from curate.kernels.hashing import mix64
 
 KEY, PIECES, STOPS, SHAPES = range(4)
-"""Columns of a lexicon, an open-addressed table of words: uint64, shape (2^k, 4).
+"""Rows of a lexicon, an open-addressed table of words: uint64, shape (4, 2^k).
 
 KEY: `hash_word`, 0 for an empty place. PIECES: of an exception the characters of each piece, four bits each, the first
 lowest; UNIT for a unit of measurement. STOPS: a bit for each language whose stop word it is, from the lowest, and
-from GOPHER on one for each of Gopher's. SHAPES: in the first 64 rows a bit for the `shape` of each exception.
+from GOPHER on one for each of Gopher's. SHAPES: in the first 64 columns a bit for the `shape` of each exception.
 """
 UNIT = np.uint64(1 << 32)
 EXCEPTION = UNIT - np.uint64(1)
@@ -26,7 +26,7 @@ _8 = np.uint64(8)
 _63 = np.uint64(63)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _load(data, at):
     first = np.uint64(at)
     value = _0
@@ -35,7 +35,7 @@ def _load(data, at):
     return value
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def hash_word(data, start, end):
     """A 64-bit hash, never 0, of data[start:end], which is not empty."""
     length = end - start
@@ -55,24 +55,24 @@ def hash_word(data, start, end):
     return value if value else _1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def shape(first, last, length):
     """A number below 4,096 of a word's first and last byte and its number of characters."""
     return np.uint64((np.int64(first) * 61 + np.int64(last) * 3 + length * 421) & 4095)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def has_shape(lexicon, first, last, length):
     """Whether there is an exception of the shape: where not, a word is none."""
     number = shape(first, last, length)
-    return lexicon[number >> _6, SHAPES] >> (number & _63) & _1
+    return lexicon[SHAPES, number >> _6] >> (number & _63) & _1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def find(lexicon, key):
-    """The row of a word in the lexicon; that of an empty place, which says nothing, if it is not there."""
-    mask = np.uint64(len(lexicon) - 1)
+    """The column of a word in the lexicon; that of an empty place, which says nothing, if it is not there."""
+    mask = np.uint64(lexicon.shape[1] - 1)
     slot = key & mask
-    while lexicon[slot, KEY] != key and lexicon[slot, KEY]:
+    while lexicon[KEY, slot] != key and lexicon[KEY, slot]:
         slot = (slot + _1) & mask
     return slot

@@ -11,6 +11,7 @@ import numpy as np
 from curate.kernels import njit
 from curate.kernels.hashing import murmur128
 from curate.kernels.rules_characters import SPACE, TERMINAL, bits, count_characters, last_bits, strip
+from curate.kernels.scan import find_byte
 from curate.kernels.unicode import decode
 
 MOST_LINES = 1 << 22
@@ -96,9 +97,7 @@ def line_statistics(data, start, end, characters, seen, out):
     held = 0
     at = start
     while at < end:
-        stop = at
-        while stop < end and data[stop] != _NEWLINE:
-            stop += 1
+        stop = find_byte(data, at, end, np.uint8(_NEWLINE))
         if stop > at:
             new = is_new(table, held, data, at, stop)
             held += new
@@ -136,11 +135,12 @@ def paragraph_statistics(data, start, end, characters, seen, out):
     number, total, repeated, repeated_characters = 0, 0, 0, 0
     at = start
     while at < end:
-        stop = at
-        while stop < end and not (data[stop] == _NEWLINE and data[stop + 1] == _NEWLINE):
-            stop += 1
+        stop = find_byte(data, at, end, np.uint8(_NEWLINE))
+        while stop < end and data[stop + 1] != _NEWLINE:
+            stop = find_byte(data, stop + 1, end, np.uint8(_NEWLINE))
         length = count_characters(data, at, stop)
-        if not is_new(table, number - repeated, data, at, stop):
+        alone = at == start and stop == end
+        if not alone and not is_new(table, number - repeated, data, at, stop):
             repeated += 1
             repeated_characters += length
         number += 1

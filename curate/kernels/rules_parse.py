@@ -24,7 +24,7 @@ def _four(data, at):
 
 @njit(nogil=True, cache=True)
 def parsed_bytes(data, start, end, table):
-    """Bytes of the parse of data[start:end]. table: int64, shape (TABLE,), scratch.
+    """Bytes of the parse of data[start:end]. table: int32, shape (TABLE,), scratch.
 
     A match is at least four bytes, at most 65,535 bytes back, at the last place where the same hash stood; after
     misses the search steps faster, as LZ4's does. Literals and matches cost what the format writes for them.
@@ -36,9 +36,10 @@ def parsed_bytes(data, start, end, table):
     while at + 4 <= end:
         four = _four(data, at)
         place = (four * _MULTIPLIER & _LOW) >> _SHIFT
-        other = table[place]
-        table[place] = at
-        if other < 0 or at - other > _WINDOW or _four(data, other) != four:
+        known = table[place]
+        other = start + known
+        table[place] = at - start
+        if known < 0 or at - other > _WINDOW or _four(data, other) != four:
             at += misses >> 6
             misses += 1
             continue

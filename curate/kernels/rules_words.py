@@ -59,7 +59,7 @@ def chunk_room():
     return np.empty((6, CHUNK + 1), np.int64)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def read_plain(data, at, end, characters):
     """Read ASCII from `at` on up to white space or a RULED character: (where it ends, bit sets or-ed, and and-ed)."""
     seen = np.uint32(0)
@@ -74,7 +74,7 @@ def read_plain(data, at, end, characters):
     return at, seen, every
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def read_chunk(data, at, end, characters, room):
     """Read the characters from `at` on up to white space: (where it ends, how many)."""
     number = 0
@@ -97,7 +97,7 @@ def read_chunk(data, at, end, characters, room):
     return at, number
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def cut_chunk(data, number, lexicon, room):
     """Cut a chunk of `number` characters into words, room[BEGINS] and room[ENDINGS]: gives how many."""
     start, stop, words, tails = _part_affixes(data, number, lexicon, room)
@@ -112,7 +112,7 @@ def cut_chunk(data, number, lexicon, room):
     return _join_exceptions(data, words, lexicon, room) if words > 2 else words
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _exception(data, start, stop, lexicon, room):
     """The pieces of the characters start to stop of the chunk, or 0 if they are no exception."""
     if stop - start > LONGEST_EXCEPTION or stop <= start:
@@ -120,10 +120,10 @@ def _exception(data, start, stop, lexicon, room):
     begin, end = room[PLACES, start], room[PLACES, stop]
     if not has_shape(lexicon, data[begin], data[end - 1], stop - start):
         return _0
-    return lexicon[find(lexicon, hash_word(data, begin, end)), PIECES] & EXCEPTION
+    return lexicon[PIECES, find(lexicon, hash_word(data, begin, end))] & EXCEPTION
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _put(start, stop, room, words):
     """Write characters start to stop as one word; gives the number of words."""
     room[BEGINS, words] = start
@@ -131,7 +131,7 @@ def _put(start, stop, room, words):
     return words + 1
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def put_pieces(start, pieces, room, words):
     """Write the pieces of an exception that begins at character `start` as words; gives the number of words."""
     while pieces:
@@ -143,7 +143,7 @@ def put_pieces(start, pieces, room, words):
     return words
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _part_affixes(data, number, lexicon, room):
     """Part prefixes, as words from 0 on, and suffixes, whose beginnings go to room[TAILS], the last one first.
 
@@ -171,7 +171,7 @@ def _part_affixes(data, number, lexicon, room):
     return start, stop, words, tails
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _prefix(start, stop, room):
     """How many characters are a prefix of the characters start to stop."""
     if room[FLAGS, start] & PREFIX:
@@ -191,7 +191,7 @@ def _prefix(start, stop, room):
     return 0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _suffix(data, start, stop, lexicon, room):
     """How many characters are the longest suffix of the characters start to stop."""
     if start >= stop:
@@ -211,7 +211,7 @@ def _suffix(data, start, stop, lexicon, room):
     return _unit(data, start, stop, lexicon, room)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _stop_suffix(start, stop, room):
     run = stop
     while run > start and room[CODES, run - 1] == _DOT:
@@ -229,25 +229,28 @@ def _stop_suffix(start, stop, room):
     return 0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _unit(data, start, stop, lexicon, room):
     """A unit of measurement, of at most four characters, right after a digit."""
     for length in range(4, 0, -1):
         first = stop - length
         if first > start and room[FLAGS, first - 1] & DIGIT and not room[FLAGS, first] & DIGIT:
             place = find(lexicon, hash_word(data, room[PLACES, first], room[PLACES, stop]))
-            if lexicon[place, PIECES] & UNIT:
+            if lexicon[PIECES, place] & UNIT:
                 return length
     return 0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _cut_infixes(start, stop, room, words):
     """Cut the characters start to stop at infixes, if they are no web address; gives the number of words."""
     asked = False
     begin = start
     at = start
     while at < stop:
+        if not room[FLAGS, at] & RULED or room[FLAGS, at] & (ALPHA | DIGIT):
+            at += 1
+            continue
         length = _infix(start, at, stop, room)
         if length == 0:
             at += 1
@@ -265,14 +268,11 @@ def _cut_infixes(start, stop, room, words):
     return _put(begin, stop, room, words) if begin < stop else words
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _infix(start, at, stop, room):
-    """How many characters from `at` on are an infix of the characters start to stop."""
-    flags = room[FLAGS, at]
-    if not flags & RULED or flags & (ALPHA | DIGIT):
-        return 1 if flags & ICON else 0
+    """How many characters from `at` on, which is RULED and no letter, are an infix of the characters start to stop."""
     code = room[CODES, at]
-    if code == 0x2026 or flags & ICON:
+    if code == 0x2026 or room[FLAGS, at] & ICON:
         return 1
     before = room[FLAGS, at - 1] if at > start else np.uint32(0)
     after = room[FLAGS, at + 1] if at + 1 < stop else np.uint32(0)
@@ -362,7 +362,7 @@ def _host(start, stop, room):
     return at == stop or room[CODES, at] == 47 or room[CODES, at] == 63 or room[CODES, at] == 35
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def _join_exceptions(data, words, lexicon, room):
     """Put exceptions together that were broken into words; gives the number of words."""
     written = 0
@@ -382,7 +382,7 @@ def _join_exceptions(data, words, lexicon, room):
     return written
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def kinds_of(begin, end, room):
     """The bit sets of characters begin to end of the chunk, or-ed; MARK and PUNCTUATION only where all have them."""
     seen = np.int64(0)
@@ -393,7 +393,7 @@ def kinds_of(begin, end, room):
     return with_common(seen, every)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, forceinline=True)
 def with_common(seen, every):
     """Bit sets or-ed, with MARK and PUNCTUATION as they are and-ed."""
     common = np.int64(MARK | PUNCTUATION)

@@ -35,10 +35,10 @@ def apply(table: pa.Table, mine: None, prepared: None, config: RulesConfig) -> p
 
 
 def memory(load: Load, config: RulesConfig) -> int:
-    """A shard's text, 64 MiB, 1.2 KiB a row, and scratch for the longest document: 20 bytes for each of its own, at
-    most 512 MiB besides its size."""
+    """A shard's text, 32 MiB, 1.2 KiB a row, and scratch for the longest document: its bytes again, and 64 for each
+    word and line of it, 300 MiB at most."""
     longest = min(load.longest, load.bytes)
-    return load.reading + (64 << 20) + 1200 * load.rows + longest + min(20 * longest, 512 << 20)
+    return load.reading + (32 << 20) + 1200 * load.rows + longest + min(64 * longest, 300 << 20)
 
 
 STAGE = Stage(name="rules", revision=1, config=RulesConfig, needs=needs, adds=adds, apply=apply, memory=memory)
