@@ -144,7 +144,8 @@ def _layer(layer: dict[str, Any], identity: str) -> Iterator[str]:
     if rejected := layer.get("rejected"):
         yield f"  quarantined: {rejected['reason']}: {_shown(rejected['detail'])}"
     if duplicates := layer.get("duplicates"):
-        yield from _duplicates(duplicates)
+        stays = layer["values"].get(f"{layer['layer']}_keep") is True
+        yield from _duplicates(duplicates, "is most like" if stays else "duplicates")
     if naming := layer.get("duplicated_by"):
         yield f"  {number(naming['count'])} documents here duplicate it" + (":" if naming["count"] else "")
         rows = [
@@ -156,9 +157,9 @@ def _layer(layer: dict[str, Any], identity: str) -> Iterator[str]:
             yield f"    and {number(naming['count'] - len(rows))} more"
 
 
-def _duplicates(found: dict[str, Any]) -> Iterator[str]:
+def _duplicates(found: dict[str, Any], verb: str) -> Iterator[str]:
     how = "" if found["similarity"] is None else f", similarity {_similarity(found['similarity'])}"
-    yield f"  it duplicates {found['id']}{how}"
+    yield f"  it {verb} {found['id']}{how}"
     if "problem" in found:
         yield f"    {found['problem']}"
         return

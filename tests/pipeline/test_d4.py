@@ -27,3 +27,8 @@ def test_the_recipe_hits_its_rates(tmp_path):
     nearest = min(row["recluster_distance"] for row in again if row["prototypes_keep"])
     assert all(row["recluster_distance"] <= nearest for row in again if not row["prototypes_keep"])
     assert Corpus(tmp_path / "work/kept").documents().ledger["out"] == kept.num_rows
+    stays = next(row for row in unlike if row["semdedup_of"] is not None)
+    said = command("explain", tmp_path / "work/pool", stays["id"]).stdout
+    assert f"it is most like {stays['semdedup_of']}, similarity" in said
+    said = command("explain", tmp_path / "work/pool", gone[0]["id"]).stdout
+    assert f"it duplicates {gone[0]['semdedup_of']}, similarity" in said

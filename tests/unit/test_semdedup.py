@@ -135,6 +135,14 @@ def test_vectors_of_any_length_and_kind():
     assert run(table.set_column(2, "embed", scaled)) == run(table)
 
 
+def test_vectors_kept_as_small_integers():
+    table = corpus(120, dtype=np.float32)
+    rounded = np.rint(arrow.vectors(table["embed"]) * 25)
+    valid = arrow.validity(table["embed"]) & rounded.any(axis=1)
+    small, large = (arrow.vector_array(rounded.astype(kind), valid) for kind in (np.int8, np.float32))
+    assert run(table.set_column(2, "embed", small)) == run(table.set_column(2, "embed", large))
+
+
 def test_a_vector_of_nothing_is_compared_with_none():
     table = corpus(60)
     vectors = arrow.vectors(table["embed"]).copy()
