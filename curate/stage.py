@@ -290,6 +290,9 @@ class Stage:
     alarm(summary, config): raises DataError when the result should not be accepted as it is; asked right before
     the commit, of options of the type `Alarm`, which no other function sees but at their defaults. Finished work stays,
     so a run with another limit commits at once; a layer that stands is asked again, and stays whatever comes of it.
+    about(config): a column of the input, where the stage's options may fit only that very layer which holds it:
+    `check(config, content)` raises UsageError, when a run is planned, for those that do not go with the layer's content
+    digest; `report` gets the layer's summary as a fourth argument, None where it has none.
     carries: whether layers of the input may come along into a new corpus; not where the text they say it of changes.
     memory(load, config) -> bytes that a task allocates at most beyond what an idle worker holds, what the runtime
     reads and routes for it included, and the shards of a new corpus that are being written excepted. None is
@@ -312,6 +315,8 @@ class Stage:
     suffix: Callable[[Any], str] | None = None
     report: Callable[..., list[str]] | None = None
     alarm: Callable[..., None] | None = None
+    about: Callable[[Any], str] | None = None
+    check: Callable[[Any, str], None] | None = None
     memory: Callable[[Load, Any], int] | None = None
     carries: bool = True
 

@@ -1,4 +1,4 @@
-"""Commands that look at what there is: status, show, verify, clean-up, stages, schema, worker."""
+"""Commands that look at what there is: status, show, explain, clusters, verify, clean-up, stages, schema, worker."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from curate.cli.clusters import clusters
 from curate.cli.explain import explain, show_matches, show_pairs
 from curate.cli.printing import duration, emit_json, number, removed_text, size, table
 from curate.errors import DataError, UsageError
@@ -25,6 +26,7 @@ def add(app: typer.Typer) -> None:
         ("status", status),
         ("show", show),
         ("explain", explain),
+        ("clusters", clusters),
         ("verify", verify),
         ("clean-up", clean_up),
         ("stages", list_stages),

@@ -131,6 +131,8 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
     if stage.makes == "layer":
         check_circle(corpora[0][1], layer, contents)
         check_names(stage, config, corpora[0][1], layer)
+        if stage.about and stage.check:
+            stage.check(config, contents[inputs[0].columns[stage.about(config)]])
     files = sources.listing(_patterns(config)) if stage.takes == "sources" else []
     check_outside(target, _patterns(config), files)
     total = sum(file.size * (4 if _compressed(file.path) else 1) for file in files) or sum(s["bytes"] for s in shards)

@@ -43,6 +43,7 @@ from curate.runtime.reader import Chosen, read_old, read_shard, sampled
 from curate.stage import Census, Indexed, Settled, Stage
 from curate.storage import files, routed
 from curate.storage import shard as shards
+from curate.storage.corpus import Corpus
 
 _ROWS_BYTES = 128 << 20
 
@@ -418,8 +419,18 @@ def _report(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     assert work.stage.report is not None
     model = read_model(work.plan, work.stage, work.last) if work.stage.before else None
     summary = read_model(work.plan, work.stage, AFTER) if work.stage.after else None
-    files.write_json(work.plan.output.record("report.json"), work.stage.report(model, summary, work.config))
+    about = [_summary_beside(work)] if work.stage.about else []
+    files.write_json(work.plan.output.record("report.json"), work.stage.report(model, summary, work.config, *about))
     return {}
+
+
+def _summary_beside(work: Work) -> pa.Table | None:
+    """The summary of the layer that the stage is about; None of one that has none, such as one carried over."""
+    assert work.stage.about is not None
+    source = work.plan.inputs[0]
+    layer = source.columns[work.stage.about(work.config)]
+    path = Corpus(source.path).generation(layer, source.layers[layer]).summary
+    return next(shards.groups(path)) if path.exists() else None
 
 
 def _alarm(work: Work, phase: Phase, number: int) -> dict[str, Any]:

@@ -26,6 +26,7 @@ ALL = (
     "prototypes",
     "fasttext",
     "dsir",
+    "exclude",
     "select",
     "sample",
     "mix",

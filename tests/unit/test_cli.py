@@ -17,7 +17,7 @@ from tests import material, running
 from tests.running import command
 
 HEAVY = ("numba", "numpy", "pyarrow", "polars", "torch", "faiss", "sklearn", "scipy", "fasttext", "tokenizers", "ray")
-LOOK = ("run", "status", "show", "explain", "verify", "clean-up", "stages", "schema", "worker")
+LOOK = ("run", "status", "show", "explain", "clusters", "verify", "clean-up", "stages", "schema", "worker")
 
 MAIN = """
 import sys
