@@ -82,6 +82,7 @@ def run(
     memory: Annotated[str | None, typer.Option(help="What all processes may hold together, such as 16GB.")] = None,
     max_errors: Annotated[str | None, typer.Option(help="How many documents may be unusable in each step.")] = None,
     device: Annotated[str | None, typer.Option(help="The device of models that can use one.")] = None,
+    batch_tokens: Annotated[int | None, typer.Option(help="Tokens that such a model is given at once.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and why, and do nothing.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -89,7 +90,8 @@ def run(
     """Run the steps of a run file; what is finished already is found, not made again."""
     from curate.runtime.runfile import load
 
-    given = {"executor": executor, "workers": workers, "memory": memory, "max_errors": max_errors, "device": device}
+    given = {"executor": executor, "workers": workers, "memory": memory, "max_errors": max_errors}
+    given |= {"device": device, "batch_tokens": batch_tokens}
     known = stages()
     loaded = load(recipe, {name: stage.config for name, stage in known.items()}, StepOptions, set_ or [], Execution)
     execution = checked(

@@ -26,7 +26,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Execution(BaseModel):
-    """Where and how fast: none of this changes a byte of the result."""
+    """Where and how fast: none of this changes a byte, but for the last bits of a transformer's vectors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,7 +37,12 @@ class Execution(BaseModel):
         None,
         description="What all processes may hold together, such as 16GB: fewer tasks run at once when each needs much.",
     )
-    device: str = Field("cpu", description="The device of models that can use one: cpu, cuda, cuda:1.")
+    device: str = Field(
+        "cpu", description="The device of models that can use one: cpu, cuda:1, or cuda for all GPUs, one a worker."
+    )
+    batch_tokens: int = Field(
+        16_384, ge=1, description="Tokens that such a model is given at once, padding included, or one sequence."
+    )
 
     @property
     def count(self) -> int:
@@ -97,6 +102,7 @@ def session(execution: Execution, reporter: Reporter) -> Iterator[Session]:
     if not cache_folder().exists():
         reporter.line("the first run on a machine compiles the kernels it uses, which takes up to a minute")
     os.environ["CURATE_DEVICE"] = execution.device
+    os.environ["CURATE_BATCH_TOKENS"] = str(execution.batch_tokens)
     parse_max_errors(execution.max_errors)
     parse_bytes(execution.memory, "memory")
     made = executor(execution.executor, execution.count)

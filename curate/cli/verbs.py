@@ -28,7 +28,7 @@ from curate.stage import PathMarker, Stage, marked
 
 POSITIONAL = {"corpus": "CORPUS", "corpora": "CORPUS...", "sources": "SOURCE..."}
 LONG = 20  # what help calls a value may be so wide, lest names of options be cut
-EXECUTION = ("executor", "workers", "memory", "max_errors", "device")
+EXECUTION = ("executor", "workers", "memory", "max_errors", "device", "batch_tokens")
 COMMON = {
     "layer": ("as_", "where"),
     "corpus": ("to", "where", "carry", "replace", "shard_bytes"),

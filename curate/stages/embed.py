@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from curate.stage import Census, Load, ModelPath, Settled, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from curate.algorithms.embed_models import Wanted
     from curate.stage import Applied
 
 BUILTIN = "builtin"
@@ -26,18 +27,34 @@ class EmbedConfig(StageConfig):
     model: ModelPath = Field(
         BUILTIN,
         description="'builtin' learns from a sample of the corpus and needs no download; or the id or folder of a "
-        "sentence-transformers model, which needs pip install 'curate[neural]'.",
+        "model: static token embeddings (model2vec, sentence-transformers), which need nothing more, or a "
+        "sentence-transformers or transformers model, which needs pip install 'curate[neural]'.",
     )
     dimensions: int | None = Field(
         None,
         ge=1,
         le=4096,
-        description="Length of the vectors: 256 for 'builtin'; a neural model's own, or fewer, when it was "
+        description="Length of the vectors: 256 for 'builtin'; another model's own, or fewer, when it was "
         "trained so that its vectors can be cut.",
     )
     dtype: Literal["float16", "float32", "int8"] = Field(
         "float16",
         description="How the vectors' numbers are stored. int8: each vector scaled so that its largest number is 127.",
+    )
+    pooling: Literal["mean", "cls", "last", "weighted-mean"] | None = Field(
+        None,
+        description="What a transformer's vector is made of: the mean over tokens, also weighted by position, or the "
+        "state of the first or last; by default what the model's files say, or the mean.",
+    )
+    max_length: int | None = Field(
+        None,
+        ge=1,
+        description="Tokens that the model takes at once, special ones included; by default what its files say.",
+    )
+    truncation: Literal["head", "chunks-mean"] = Field(
+        "head",
+        description="What counts of a document of more tokens than that: its head, or all of it as the mean of its "
+        "chunks' vectors, weighted by tokens.",
     )
     sample: int = Field(
         10_000,
@@ -46,6 +63,15 @@ class EmbedConfig(StageConfig):
         description="How many documents 'builtin' learns from, each by its first 2,048 characters.",
     )
     seed: int = Field(0, ge=0, description="Decides which documents are sampled, and the start of the search for axes.")
+
+    @model_validator(mode="after")
+    def _builtin_reads_every_word(self) -> EmbedConfig:
+        given = [name for name in ("pooling", "max_length") if getattr(self, name) is not None]
+        given += ["truncation"] if self.truncation != "head" else []
+        if self.model == BUILTIN and given:
+            names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+            raise ValueError(f"{names}: 'builtin' counts every word of a document; leave it out or name a --model")
+        return self
 
 
 def needs(config: EmbedConfig) -> tuple[str, ...]:
@@ -61,9 +87,15 @@ def adds(config: EmbedConfig) -> pa.Schema:
 def _dimensions(config: EmbedConfig) -> int:
     if config.model == BUILTIN:
         return config.dimensions or 256
-    from curate.algorithms import embed_neural
+    from curate.algorithms import embed_models
 
-    return embed_neural.dimensions(config.model, config.dimensions)
+    return embed_models.dimensions(_wanted(config))
+
+
+def _wanted(config: EmbedConfig) -> Wanted:
+    from curate.algorithms.embed_models import Wanted
+
+    return Wanted(config.model, config.dimensions, config.pooling, config.max_length, config.truncation)
 
 
 def sample(config: EmbedConfig) -> int:
@@ -80,7 +112,7 @@ def survey(table: pa.Table, mine: None, config: EmbedConfig) -> pa.Table:
 
 
 def settle(tables: Iterable[pa.Table], config: EmbedConfig) -> Settled:
-    """Fit the builtin model, at 60 kB a sampled document and 1 MB a dimension. Of a neural one, look up its length."""
+    """Fit the builtin model, at 60 kB a sampled document and 1 MB a dimension. Of another, look up its length."""
     import pyarrow as pa
 
     from curate.algorithms import embed
@@ -93,11 +125,11 @@ def settle(tables: Iterable[pa.Table], config: EmbedConfig) -> Settled:
 
 
 def prepare(model: pa.Table, config: EmbedConfig) -> Any:
-    """The builtin model, or a neural one loaded on the device that CURATE_DEVICE names."""
+    """The builtin model, or another, loaded on the device that CURATE_DEVICE names."""
     if config.model != BUILTIN:
-        from curate.algorithms import embed_neural
+        from curate.algorithms import embed_models
 
-        return embed_neural.load(config.model, _dimensions(config))
+        return embed_models.load(_wanted(config))
     from curate.algorithms import embed
 
     return embed.from_table(model)
@@ -106,11 +138,13 @@ def prepare(model: pa.Table, config: EmbedConfig) -> Any:
 def apply(table: pa.Table, mine: None, prepared: Any, config: EmbedConfig) -> Applied:
     import pyarrow as pa
 
-    from curate.algorithms import embed, embed_neural
+    from curate.algorithms import embed
     from curate.stage import Applied
 
-    algorithm = embed if config.model == BUILTIN else embed_neural
-    column = algorithm.embed(table["text"], prepared, config.dtype)
+    if config.model == BUILTIN:
+        column = embed.embed(table["text"], prepared, config.dtype)
+    else:
+        column = prepared.embed(table["text"], config.dtype)
     return Applied(pa.table({"embed": column}), counts={"without_vector": column.null_count})
 
 

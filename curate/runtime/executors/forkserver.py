@@ -7,7 +7,7 @@ over imports that fail, and leaves a resource tracker behind. It never has a sec
 It is told {"fork": key} (with a socket for the new worker) and {"kill": key}; it tells {"ready": true} or
 {"error": text} once, and {"exited": key, "status": exit code, negative for a signal} for every worker.
 A worker is told {"plan": path, "index": number, "sparing": whether to give memory back after it} and tells the fields
-of an Outcome.
+of an Outcome. Its number is in CURATE_WORKER: by it workers share several GPUs.
 """
 
 from __future__ import annotations
@@ -136,6 +136,7 @@ class _Server:
             self._control.close()
             self._deaths.close()
             self._bell.close()
+            os.environ["CURATE_WORKER"] = str(key)
             _work(Channel(end), self._function, parent)
         except BaseException:  # a worker must never return into the forkserver's loop
             traceback.print_exc()

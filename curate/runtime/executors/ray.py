@@ -47,7 +47,7 @@ class RayExecutor:
         """See Executor."""
         load(self._function)
         self._connect()
-        remote = self._ray.remote(num_cpus=1, max_retries=1)(_run)
+        remote = self._ray.remote(num_cpus=1, num_gpus=self._gpus(), max_retries=1)(_run)
         waiting = deque(tasks)
         most = min(self._workers, at_once or self._workers)
         running = {}
@@ -76,6 +76,15 @@ class RayExecutor:
             runtime_env={"env_vars": {**ENVIRONMENT, **_ours()}},
             **mine,
         )
+
+    def _gpus(self) -> int:
+        """One for each task where the device is a GPU, which Ray otherwise hides. Raises UsageError without any."""
+        device = os.environ.get("CURATE_DEVICE", "cpu")
+        if not device.startswith("cuda"):
+            return 0
+        if not self._ray.cluster_resources().get("GPU"):
+            raise UsageError(f"--device {device}: Ray has no GPU here; use --device cpu")
+        return 1
 
     def _cancel(self, running: list) -> None:
         if running and self._ray.is_initialized():
