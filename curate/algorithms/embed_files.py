@@ -73,9 +73,9 @@ def sentence_length(model: str, parts: list[dict[str, str]]) -> int | None:
     """The length of a sentence-transformers model's vectors: what the last module that says so gives."""
     found = None
     for part in parts:
-        config = read_json(model, f"{part['path']}/config.json") if part["path"] else None
+        config = (read_json(model, f"{part['path']}/config.json") if part["path"] else None) or {}
         for key in _LENGTH_KEYS:
-            if key in (config or {}):
+            if key in config:
                 found = config[key] * (_modes(config) if part["type"] == "Pooling" else 1)
     return found
 

@@ -49,7 +49,7 @@ def _batched(wanted: Wanted, loaded: SentenceTransformer, length: int, device: s
     first: Any = loaded[0]
     tokenizer, transformer = first.tokenizer, first.auto_model
     most = embed_torch.longest(wanted.model, transformer, tokenizer, loaded.max_seq_length, wanted.max_length)
-    prompt = loaded.prompts.get(loaded.default_prompt_name or "", "")
+    prompt = loaded.prompts.get(loaded.default_prompt_name or "") or ""
     reader = embed_torch.reader(tokenizer, most, wanted.truncation, wanted.model, prompt)
     typed = embed_transformer.takes_types(transformer, tokenizer)
     more = {"prompt_length": len(reader.before) + len(reader.tokenise([prompt])[0])} if prompt else {}

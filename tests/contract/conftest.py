@@ -35,10 +35,12 @@ def memory() -> Iterator[Path]:
 def prepared(memory: Path) -> Callable[[str], Path]:
     """The folder that a stage starts from: its corpus with the layers it needs; made once, to be copied."""
     base = memory / "base"
-    cases.write_base(base, TEXTS)
-    made: dict[tuple[str, ...], Path] = {(): base}
+    made: dict[tuple[str, ...], Path] = {}
 
     def give(verb: str) -> Path:
+        if not made:
+            cases.write_base(base, TEXTS)
+            made[()] = base
         before = cases.CASES[verb].before
         if before not in made:
             made[before] = running.copied(base, memory / "-".join(before))
