@@ -87,5 +87,5 @@ def single_sources(summary: pa.Table) -> list[str]:
     share = documents[alone].sum() / documents.sum()
     return [
         f"warning: {len(alone):,} clusters with {share:.0%} of the documents are of one source alone, "
-        f" such as {shown}: they may tell how a source is written, not what it is about"
+        f"such as {shown}: they may tell how a source is written, not what it is about"
     ]

@@ -64,7 +64,9 @@ def partial(table: pa.Table, above: Sequence[str], described: Sequence[str], see
     of them that holds neither numbers nor strings.
     """
     numbers, words = _kinds(table, described)
-    table = table.filter(pc.is_valid(table["cluster"])).combine_chunks()
+    if table["cluster"].null_count:
+        table = table.filter(pc.is_valid(table["cluster"]))
+    table = table.combine_chunks()
     parts = [_sums(table, above, numbers), _extreme(table, "near", 1), _extreme(table, "far", -1), _read(table, seed)]
     parts += [_counts(table, name) for name in ("source", *words)]
     kinds = _schema(above, numbers, ("source", *words))
@@ -185,8 +187,8 @@ def summarise(tables: Iterable[pa.Table]) -> pa.Table:
     """The shards' parts, one at least, as one row for each cluster that has documents, in their order.
 
     Sums are exact. So are counts of values where a cluster has no more than 100 different ones; of more, only each
-    shard's 100 commonest count. Memory: 100 MiB and 60 kB a cluster, above 2,000 clusters 2 kB and for each document
-    that is read for terms 30 kB, of which there are 60,000 or one a cluster.
+    shard's 100 commonest count. Memory, whatever the number of shards: 100 MiB and 200 kB a cluster, of those above
+    2,000 2 kB, since 60,000 documents are read for terms, or one of every cluster.
     """
     merged: dict[str, _Merged] = {}
     for table in tables:

@@ -38,16 +38,18 @@ def typical_terms(text: pa.ChunkedArray, clusters: np.ndarray) -> dict[int, list
     square of the logarithm of how many times the usual number that is; a word of a single text does not
     count where there are more.
     Numbers and single characters are left out; scripts without spaces show pairs of characters.
-    Memory: about 100 bytes for each different word of each cluster, and 100 MB.
+    Memory: about 100 bytes for each different word of each cluster, and 64 MiB.
     """
     texts = arrow.strings(text)
     found = _counted(texts, clusters)
     everywhere, ranks = np.unique(found.hash, return_inverse=True)
-    usual = np.bincount(ranks, weights=found.texts, minlength=len(everywhere))[ranks]
+    usual = np.bincount(ranks, weights=found.texts, minlength=len(everywhere))[ranks].astype(np.float64)
+    del everywhere, ranks
     sizes = np.bincount(clusters)[found.cluster] if len(clusters) else found.texts
-    usual = usual / max(1, len(texts)) * sizes
-    worth = found.texts * np.log(np.maximum(found.texts / usual, 1)) ** 2
+    usual *= sizes / max(1, len(texts))
+    worth = found.texts * np.log(np.maximum(found.texts / usual, 1, out=usual), out=usual) ** 2
     worth[found.texts < np.minimum(2, sizes)] = 0
+    del usual, sizes
     terms: dict[int, list[str]] = {}
     for i in first_of_each(found.cluster, -worth, _CANDIDATES):
         chosen = terms.setdefault(int(found.cluster[i]), [])
@@ -77,7 +79,7 @@ def _count(texts: arrow.Strings, clusters: np.ndarray, start: int, end: int) -> 
     keys, counts = np.unique(clusters[start:end][owners].astype(np.int64) * len(first) + ranks, return_counts=True)
     groups, ranks = np.divmod(keys, max(len(first), 1))
     places = first[ranks]
-    return _Words(groups.astype(np.int32), hashes[places], counts, starts[places], stops[places])
+    return _Words(groups.astype(np.int32), hashes[places], counts.astype(np.int32), starts[places], stops[places])
 
 
 def _words(texts: arrow.Strings) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

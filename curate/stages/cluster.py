@@ -166,18 +166,20 @@ def report(model: pa.Table, summary: pa.Table, config: ClusterConfig) -> list[st
 
 
 def memory(load: Load, config: ClusterConfig) -> int:
-    """Twelve times the vectors of a shard, or its text for the summary; for the settling six times the sampled
-    vectors, whose length is taken as 1,024 where they are not there yet, and 8 bytes for each two clusters that are
-    merged; for the summary's 60 kB a cluster, and 2 kB for each above 2,000."""
+    """Twelve times the vectors of a shard, or its text five times for the summary. For the settling six times the
+    sampled vectors, whose length is taken as 1,024 where they are not there yet, and 8 bytes for each two clusters that
+    are merged. For that of the summary 200 kB a cluster, and 2 kB for each above 2,000."""
     after = load.census < 0
     if load.kind == "settle" and after:
         clusters = min(_clusters(config), load.rows)
-        return (224 << 20) + 60_000 * min(2_000, clusters) + 2_000 * clusters
+        return (160 << 20) + 200_000 * min(2_000, clusters) + 2_000 * clusters
     if load.kind == "settle":
         numbers = 2048 * min(load.rows, sample(config))
         merged = 0 if config.domains is None else min((config.levels or [_clusters(config)])[-1], 10_000)
         return (176 << 20) + 6 * (load.bytes if load.measured else numbers) + 8 * merged**2
-    return load.reading + 100 * load.rows if after and load.kind == "survey" else (112 << 20) + 12 * load.bytes
+    if after and load.kind == "survey":
+        return (48 << 20) + load.reading + 2 * load.bytes + 200 * load.rows
+    return (112 << 20) + 12 * load.bytes
 
 
 STAGE = Stage(
