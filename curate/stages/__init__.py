@@ -30,6 +30,7 @@ ALL = (
     "select",
     "sample",
     "mix",
+    "split",
     "export",
 )
 

@@ -39,6 +39,7 @@ CASES = {
     "semdedup": Case({"keep_rate": 0.75, "max_cluster": 30}, before=("embed", "dsir", "cluster")),
     "prototypes": Case({"keep_rate": 0.5}, before=("embed", "dsir", "cluster")),
     "exclude": Case({"min_mean": ["dsir=0.02"]}, before=("embed", "dsir", "cluster")),
+    "split": Case({"parts": ["test=20", "train=60%"]}),
     "language": Case(),
     "verdict": Case({"max_hash_ratio": "off"}, before=("rules",)),
     "fasttext": Case({"positive": [GOOD], "sample": 100, "epochs": 2}),
