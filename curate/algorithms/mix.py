@@ -11,13 +11,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.algorithms import mix_budget, tokens
+from curate.algorithms import mix_balance, mix_budget, mix_sensitivity, ranking, tokens
 from curate.errors import UsageError
 from curate.kernels import arrow, hashing
 from curate.kernels import mix as kernels
 
 token_counter = lru_cache(maxsize=1)(tokens.counter)
 
+_MARK = "\0"
 _ROWS = 1 << 20
 _BLOCK_BYTES = 32 << 20
 _PLAIN = (
@@ -49,8 +50,10 @@ GROUPS = pa.schema(
 class Recipe:
     """What a mixture asks for.
 
-    weights: by group; None is by size and temperature. budget: None takes everything once. unit: "documents" or
-    "tokens". score: the column that `key` came from, or None.
+    weights: by group; None is by size and temperature. budget: None takes everything once, unless `keep_rate` says what
+    share of the documents. unit: "documents" or "tokens". below: the columns of the clusters inside a group, the
+    coarsest first. score: the column that `key` came from, or None. distance_weight: what a distance counts, where
+    documents are chosen by sensitivity. seed: decides which clusters get the odd documents.
     """
 
     weights: dict[str, float] | None
@@ -60,22 +63,28 @@ class Recipe:
     max_epochs: float
     by: str | None
     score: str | None
+    keep_rate: float | None = None
+    below: tuple[str, ...] = ()
+    distance_weight: float | None = None
+    seed: int = 0
 
 
 @dataclass(frozen=True)
 class Pool:
     """Every document that may be chosen; all arrays have shape (documents,).
 
-    names: groups in order. group: int32 into names. key: uint64, the greatest of a group is chosen first.
-    tokens, row: int32. shard: int32.
+    names: paths of groups in order. group: int32 into names. key: uint64, the greatest of a group is chosen first.
+    tokens, row: int32. shard: int32. score, distance: float64, for sensitivities only.
     """
 
-    names: list[str]
+    names: list[tuple[str, ...]]
     group: np.ndarray
     key: np.ndarray
     tokens: np.ndarray
     shard: np.ndarray
     row: np.ndarray
+    score: np.ndarray | None = None
+    distance: np.ndarray | None = None
 
 
 def document_hashes(table: pa.Table, seed: int) -> np.ndarray:
@@ -121,8 +130,16 @@ def groups(table: pa.Table, by: str | None) -> pa.Array:
         return arrow.combined(table["corpus"]).cast(pa.string())
     column = arrow.combined(table[by])
     if not any(test(column.type) for test in _PLAIN):
-        raise UsageError(f"--by {by}: the column is {column.type}; group by strings, whole numbers or true and false")
+        raise UsageError(
+            f"the column {by} is {column.type}; groups and clusters are strings, whole numbers or true and false"
+        )
     return column.cast(pa.string())
+
+
+def paths(table: pa.Table, by: str | None, below: tuple[str, ...]) -> pa.Array:
+    """The group of each row and the clusters inside it that it is of, as one string; null where one of them is."""
+    names = [groups(table, by), *(groups(table, column) for column in below)]
+    return pc.binary_join_element_wise(*names, _MARK)
 
 
 def usable_scores(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
@@ -140,13 +157,18 @@ def pool(tables: Iterable[pa.Table], recipe: Recipe) -> tuple[Pool, dict[str, in
     """
     known: dict[str, int] = {}
     unscored: set[str] = set()
-    pieces: dict[str, list[np.ndarray]] = {name: [] for name in ("group", "key", "tokens", "shard", "row")}
+    kinds = {"group": np.int32, "key": np.uint64, "tokens": np.int32, "shard": np.int32, "row": np.int32}
+    if recipe.distance_weight is not None:
+        kinds |= dict.fromkeys(("score", "distance"), np.float64)
+    nameless = " or ".join([recipe.by, *recipe.below] if recipe.by else recipe.below)
+    pieces: dict[str, list[np.ndarray]] = {name: [] for name in kinds}
     removed: dict[str, int] = {}
     for table in tables:
         named, scored = pc.is_valid(table["group"]), pc.is_valid(table["key"])
-        _count(removed, f"null {recipe.by}", pc.invert(named))
+        _count(removed, f"null {nameless}", pc.invert(named))
         _count(removed, f"null {recipe.score}", pc.and_(named, pc.invert(scored)))
-        unscored.update(table["group"].filter(pc.and_(named, pc.invert(scored))).unique().to_pylist())
+        without = table["group"].filter(pc.and_(named, pc.invert(scored))).unique().to_pylist()
+        unscored.update(name.split(_MARK)[0] for name in without)
         table = table.filter(pc.and_(named, scored))
         encoded = arrow.combined(table["group"]).dictionary_encode()
         codes = np.array(
@@ -154,20 +176,21 @@ def pool(tables: Iterable[pa.Table], recipe: Recipe) -> tuple[Pool, dict[str, in
         )
         pieces["group"].append(codes[arrow.numbers(encoded.indices)])
         pieces["key"].append(arrow.numbers(table["key"]))
-        for name in ("tokens", "shard", "row"):
-            pieces[name].append(arrow.numbers(table[name]).astype(np.int32))
-    lacking = sorted(name for name in unscored - set(known) if not recipe.weights or name in recipe.weights)
+        for name in list(kinds)[2:]:
+            pieces[name].append(arrow.numbers(table[name]).astype(kinds[name]))
+    unscored -= {name.split(_MARK)[0] for name in known}
+    lacking = sorted(name for name in unscored if not recipe.weights or name in recipe.weights)
     if lacking:
         raise UsageError(
             f"--score {recipe.score}: no document of '{lacking[0]}' has one; score those first, leave them out with "
             "--where or --weights, or mix without"
         )
-    joined = {name: _joined(pieces.pop(name), np.uint64 if name == "key" else np.int32) for name in list(pieces)}
-    names = sorted(known)
+    joined = {name: _joined(pieces.pop(name), kind) for name, kind in kinds.items()}
+    names = sorted(known, key=lambda name: name.split(_MARK))
     rank = np.empty(len(names), dtype=np.int32)
     rank[[known[name] for name in names]] = np.arange(len(names), dtype=np.int32)
     joined["group"] = rank[joined["group"]]
-    return Pool(names, **joined), removed
+    return Pool([tuple(name.split(_MARK)) for name in names], **joined), removed
 
 
 def _count(removed: dict[str, int], reason: str, mask: pa.ChunkedArray) -> None:
@@ -179,33 +202,33 @@ def _joined(pieces: list[np.ndarray], kind: type) -> np.ndarray:
     return np.concatenate(pieces) if pieces else np.empty(0, dtype=kind)
 
 
-def choose(pool: Pool, recipe: Recipe) -> tuple[np.ndarray, pa.Table]:
-    """How often each document is drawn, int32 of shape (documents,), and what that makes of each group.
+def choose(pool: Pool, recipe: Recipe) -> tuple[np.ndarray, np.ndarray | None, pa.Table]:
+    """How often each document is drawn, int32 of shape (documents,), what it then counts, and what each group has.
 
-    A group's amount is so many whole epochs, in which each document is drawn once, and the rest from
-    the documents of greatest key. With the pool at most 64 bytes a document, when all are of one group.
+    A group's amount is so many whole epochs, in which each document is drawn once, and the rest from the documents of
+    greatest key; the groups are the leaves of a hierarchy where the recipe has one. By sensitivity documents are
+    drawn once or not, and one that is counts one through its chance, float64 of shape (documents,); else that is None.
+    With the pool at most 64 bytes a document, when all are of one group, by sensitivity 128.
     Raises UsageError for weights of unknown groups.
     """
     count = len(pool.names)
     documents = np.bincount(pool.group, minlength=count)
     lengths = _sums(pool.group, pool.tokens, count)
     units = [int(size) for size in (documents if recipe.unit == "documents" else lengths)]
-    weights = _weights(recipe, pool.names, units)
-    if recipe.budget is None:
-        wanted = requested = units
+    weights = None
+    if recipe.distance_weight is not None:
+        draws, weights, shares, requested = _by_sensitivity(pool, recipe, units, recipe.distance_weight)
     else:
-        requested = [round(share * recipe.budget) for share in mix_budget.shares(weights)]
-        caps = [math.floor(recipe.max_epochs * size + 1e-9) for size in units]
-        wanted = mix_budget.allocate(weights, caps, recipe.budget)
-    draws = _draw(pool, documents, units, wanted, recipe.unit == "tokens")
+        shares, requested, wanted = _wanted(pool, recipe, units)
+        draws = _draw(pool, documents, units, wanted, recipe.unit == "tokens")
     drawn = _sums(pool.group, draws, count)
     drawn_tokens = _sums(pool.group, draws.astype(np.float64) * pool.tokens, count)
     achieved = drawn if recipe.unit == "documents" else drawn_tokens
     found = {
-        "group": pool.names,
+        "group": ["/".join(name) for name in pool.names],
         "documents": documents,
         "tokens": lengths,
-        "requested_share": mix_budget.shares(weights),
+        "requested_share": shares,
         "requested": requested,
         "achieved_share": mix_budget.shares(achieved.tolist()),
         "achieved": achieved,
@@ -213,7 +236,63 @@ def choose(pool: Pool, recipe: Recipe) -> tuple[np.ndarray, pa.Table]:
         "achieved_tokens": drawn_tokens,
         "epochs": [have / size if size else 0.0 for have, size in zip(achieved.tolist(), units, strict=True)],
     }
-    return draws, pa.table(found, schema=GROUPS)
+    model = pa.table(found, schema=GROUPS)
+    if recipe.below:
+        model = model.append_column("path", pa.array(pool.names, pa.list_(pa.string())))
+    return draws, weights, model
+
+
+def _wanted(pool: Pool, recipe: Recipe, units: list[int]) -> tuple[list[float], list[int], list[int]]:
+    """Of each leaf the share and the amount asked for, and the amount that it is to give."""
+    roots, weights = _weighted(pool, recipe, units)
+    shares = mix_budget.shares(weights)
+    budget = _budget(pool, recipe)
+    if budget is None:
+        return shares, units, units
+    caps = [math.floor(recipe.max_epochs * size + 1e-9) for size in units]
+    wanted = mix_budget.allocate(weights, list(_by_root(pool, caps).values()), budget)
+    if not recipe.below:
+        return shares, [round(share * budget) for share in shares], wanted
+    leaves = mix_balance.balanced(pool.names, caps, dict(zip(roots, wanted, strict=True)), recipe.seed).tolist()
+    return mix_budget.shares(leaves), leaves, leaves
+
+
+def _weighted(pool: Pool, recipe: Recipe, units: list[int]) -> tuple[list[str], list[float]]:
+    """The groups in order, and the weight of each."""
+    sizes = _by_root(pool, units)
+    return list(sizes), _weights(recipe, list(sizes), list(sizes.values()))
+
+
+def _by_root(pool: Pool, amounts: list[int]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for name, amount in zip(pool.names, amounts, strict=True):
+        sums[name[0]] = sums.get(name[0], 0) + amount
+    return sums
+
+
+def _budget(pool: Pool, recipe: Recipe) -> int | None:
+    return recipe.budget if recipe.keep_rate is None else ranking.kept(recipe.keep_rate, len(pool.group))
+
+
+def _by_sensitivity(pool: Pool, recipe: Recipe, units: list[int], weight: float) -> tuple:
+    """Draws, what each counts, and each cluster's share and amount as the chances have it."""
+    roots, shares = _weighted(pool, recipe, units)
+    owner = np.array([roots.index(name[0]) for name in pool.names], dtype=np.int32)[pool.group]
+    sizes = np.bincount(owner, minlength=len(roots)).tolist()
+    wanted = mix_budget.allocate(shares, sizes, _budget(pool, recipe) or 0)
+    names = ["/".join(name) for name in pool.names]
+    assert pool.score is not None and pool.distance is not None
+    sensitivity = mix_sensitivity.sensitivities(names, pool.group, pool.score, pool.distance, pool.key, weight)
+    draws, chance = np.zeros(len(owner), dtype=np.int32), np.zeros(len(owner))
+    for root, amount in enumerate(wanted):
+        members = np.flatnonzero(owner == root)
+        members = members[np.argsort(pool.key[members], kind="stable")]
+        chance[members] = mix_sensitivity.chances(sensitivity[members], amount)
+        start = mix_balance.unit_hash(roots[root], recipe.seed)
+        draws[members] = mix_sensitivity.systematic(chance[members], start)
+    expected = np.bincount(pool.group, weights=chance, minlength=len(names)).tolist()
+    weights = np.divide(1.0, chance, out=np.zeros(len(chance)), where=chance > 0)
+    return draws, weights, mix_budget.shares(expected), [round(amount) for amount in expected]
 
 
 def _sums(group: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
@@ -257,21 +336,24 @@ def _draw(pool: Pool, documents: np.ndarray, units: list[int], wanted: list[int]
     return draws
 
 
-def chosen_rows(pool: Pool, draws: np.ndarray) -> Iterator[pa.Table]:
-    """Tables of `shard`, `row` and `draws` of the documents drawn: at least one, of a million rows at most."""
+def chosen_rows(pool: Pool, draws: np.ndarray, weights: np.ndarray | None = None) -> Iterator[pa.Table]:
+    """Tables of `shard`, `row`, `draws` and, where they have one, `weight` of the documents drawn: at least one, of a
+    million rows at most."""
     chosen = np.flatnonzero(draws)
     for start in range(0, max(len(chosen), 1), _ROWS):
         rows = chosen[start : start + _ROWS]
-        yield pa.table({"shard": pool.shard[rows], "row": pool.row[rows].astype(np.int64), "draws": draws[rows]})
+        weight = {} if weights is None else {"weight": weights[rows]}
+        places = {"shard": pool.shard[rows], "row": pool.row[rows].astype(np.int64)}
+        yield pa.table({**places, "draws": draws[rows], **weight})
 
 
 def copies(table: pa.Table, chosen: pa.Table, seed: int) -> Iterator[pa.Table]:
     """A row for each draw of the documents chosen, with where it came from and its place in the new corpus.
 
     table: all columns, `row` ascending. chosen: what `chosen_rows` says of this shard. Columns `origin`, `origin_id`,
-    `draw`, `order` (uint64) and `part` (its high half) are added; `id` becomes `origin/id`, or `origin#draw/id`
-    for further copies, which is unique as names of corpora hold neither mark. At least one table, each of about
-    32 MiB of text at most.
+    `draw`, `order` (uint64), `part` (its high half) and, where `chosen` has it, `weight` are added; `id` becomes
+    `origin/id`, or `origin#draw/id` for further copies, which is unique as names of corpora hold neither mark. At least
+    one table, each of about 32 MiB of text at most.
     """
     draws = arrow.numbers(chosen["draws"])
     position = np.searchsorted(arrow.numbers(table["row"]), arrow.numbers(chosen["row"]))
@@ -279,13 +361,15 @@ def copies(table: pa.Table, chosen: pa.Table, seed: int) -> Iterator[pa.Table]:
     draw = (np.arange(len(rows)) - np.repeat(np.cumsum(draws) - draws, draws)).astype(np.int32)
     order = np.empty(len(rows), dtype=np.uint64)
     kernels.shuffle_hashes(document_hashes(table, seed)[rows], draw, order)
+    weight = {"weight": np.repeat(arrow.numbers(chosen["weight"]), draws)} if "weight" in chosen.column_names else {}
     block = np.cumsum(arrow.numbers(table["bytes"])[rows]) // _BLOCK_BYTES
     starts = [0, *(np.flatnonzero(np.diff(block)) + 1).tolist()]
     for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
-        yield _placed(table.take(pa.array(rows[start:end])), draw[start:end], order[start:end])
+        part = {name: pa.array(values[start:end]) for name, values in weight.items()}
+        yield _placed(table.take(pa.array(rows[start:end])), draw[start:end], order[start:end], part)
 
 
-def _placed(kept: pa.Table, draw: np.ndarray, order: np.ndarray) -> pa.Table:
+def _placed(kept: pa.Table, draw: np.ndarray, order: np.ndarray, weight: dict[str, pa.Array]) -> pa.Table:
     origin = groups(kept, None)
     origin_id = arrow.combined(kept["id"])
     again = pc.binary_join_element_wise(origin, pa.array(draw).cast(pa.string()), "#")
@@ -295,6 +379,7 @@ def _placed(kept: pa.Table, draw: np.ndarray, order: np.ndarray) -> pa.Table:
         "draw": pa.array(draw),
         "order": pa.array(order),
         "part": pa.array((order >> np.uint64(32)).astype(np.uint32)),
+        **weight,
     }
     others = {name: kept[name] for name in kept.column_names if name not in added}
     others["id"] = pc.binary_join_element_wise(pc.if_else(pa.array(draw > 0), again, origin), origin_id, "/")

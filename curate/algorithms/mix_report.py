@@ -20,8 +20,11 @@ _SUMMED = (
 )
 
 
-def lines(model: pa.Table, budget: int | None, max_epochs: float) -> list[str]:
-    """The groups of greatest share, their sum, and what kept the mixture from its budget."""
+def lines(model: pa.Table, budget: int | None, max_epochs: float, below: Sequence[str] = ()) -> list[str]:
+    """The groups of greatest share, their sum, how even each level is, and what kept the mixture from its budget.
+
+    below: the columns of the clusters inside a group, the coarsest first.
+    """
     rows: list[dict[str, Any]] = model.to_pylist()
     if not rows:
         return ["the mixture is empty: there was no document to choose from"]
@@ -32,6 +35,7 @@ def lines(model: pa.Table, budget: int | None, max_epochs: float) -> list[str]:
     result = _aligned([_HEADINGS, *map(_cells, shown), _cells(total)])
     if len(rows) > len(shown):
         result.insert(-1, f"... and {len(rows) - len(shown)} smaller groups")
+    result += [_level(rows, depth, column, max_epochs) for depth, column in enumerate(below, start=2)]
     counted = "estimated, not counted" if rows[0]["estimated"] else f"counted by {rows[0]['tokenizer']}"
     result.append(f"requested and achieved are shares of the {unit}; tokens are {counted}")
     most = max_epochs * sum(row[unit] for row in rows if row["requested_share"])
@@ -41,6 +45,17 @@ def lines(model: pa.Table, budget: int | None, max_epochs: float) -> list[str]:
             "its most epochs; raise max_epochs, or add documents"
         )
     return result
+
+
+def _level(rows: list[dict[str, Any]], depth: int, column: str, max_epochs: float) -> str:
+    """How much the groups of one level give."""
+    unit, sums = rows[0]["unit"], {}
+    for row in rows:
+        have, given = sums.get(head := tuple(row["path"][:depth]), (0, 0))
+        sums[head] = (have + int(max_epochs * row[unit] + 1e-9), given + row["achieved"])
+    partly = [given for have, given in sums.values() if given < have]
+    said = f"{column}: {len(sums) - len(partly):,} of {len(sums):,} groups give all they have"
+    return f"{said}, the others {min(partly):,} to {max(partly):,} {unit} each" if partly else said
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

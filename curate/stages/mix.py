@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from curate.stage import Applied, Census, InputShard, Load, ModelPath, Settled, Stage, StageConfig
+from curate.stage import Applied, Census, InputShard, Load, ModelPath, Settled, Share, Stage, StageConfig
 
 _AMOUNT = re.compile(r"(\d[\d_,]*(?:\.\d+)?)([kMBGT]?)")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
@@ -42,6 +42,11 @@ def pairs(value: Any) -> Any:
     return found
 
 
+def _with_commas(value: Any) -> Any:
+    items = value if isinstance(value, list | tuple) else [value]
+    return [part for item in items for part in (item.split(",") if isinstance(item, str) else [item])]
+
+
 Amount = Annotated[
     int,
     BeforeValidator(amount),
@@ -51,7 +56,14 @@ Weights = Annotated[dict[str, Annotated[float, Field(gt=0)]], BeforeValidator(pa
 
 
 class MixConfig(StageConfig):
-    """Mix one or more corpora, in given shares and up to a budget, into a new, shuffled corpus."""
+    """Mix one or more corpora, in given shares and up to a budget, into a new, shuffled corpus.
+
+    With --balance every cluster gives as much as every other, or all it has: of a hierarchy at each of its levels
+    (hierarchical k-means curation). With --score besides, each gives its best (Diversify and Conquer), and with
+    --score=-cluster_distance --score-temperature 0 those nearest to its centre.
+    With --sensitivity the new corpus has a column `weight`, one through the chance that the document had: sums over
+    the corpus with these weights are right on average for all that could be chosen.
+    """
 
     by: str | None = Field(
         None,
@@ -75,16 +87,26 @@ class MixConfig(StageConfig):
     tokens: Amount | None = Field(
         None, gt=0, description="How many tokens to write, such as 10M, met to within a document in each group."
     )
-    max_epochs: float = Field(
-        4.0,
+    keep_rate: Share | None = Field(
+        None, gt=0, le=1, description="How many documents to write as a share of those to choose from, such as 25%."
+    )
+    max_epochs: float | None = Field(
+        None,
         gt=0,
-        description="How often a group may be repeated at most; what it then lacks goes to the others by their shares.",
+        description="How often a group may be repeated at most; what it then lacks goes to the others by their shares. "
+        "4 unless given; with balance, sensitivity or keep_rate 1.",
+    )
+    balance: Annotated[list[str], BeforeValidator(_with_commas)] = Field(
+        [],
+        max_length=8,
+        description="Columns of clusters, the coarsest first, with commas: `cluster_level2,cluster`. What a group "
+        "gives is spread evenly over its clusters of the first, what each of them gives over its own of the next.",
     )
     score: str | None = Field(
         None,
         description="Column of log weights, such as `dsir`, by which documents are chosen inside a group: at random in "
-        "proportion to exp(score / temperature), without replacement. Without it all are alike. "
-        "Documents without a score are left out.",
+        "proportion to exp(score / temperature), without replacement. Without it all are alike. With a minus before "
+        "its name the least come first. Documents without a score are left out.",
     )
     score_temperature: float = Field(
         1.0,
@@ -92,6 +114,12 @@ class MixConfig(StageConfig):
         description="How much chance there is in choosing by score: 0 takes the greatest scores, "
         "larger is nearer to chance alone.",
     )
+    sensitivity: str | None = Field(
+        None,
+        description="Column of clusters, such as `cluster`: documents are then chosen in proportion to the score of "
+        "their cluster's document nearest to its centre, plus distance_weight times their own distance to it.",
+    )
+    distance_weight: float = Field(1.0, ge=0, description="With sensitivity, what a distance of one adds to a score.")
     tokenizer: ModelPath | None = Field(
         None,
         description="Tokenizer that counts tokens: a `tokenizer.json` file or a Hugging Face id. "
@@ -101,16 +129,32 @@ class MixConfig(StageConfig):
 
     @model_validator(mode="after")
     def _together(self) -> MixConfig:
-        if self.documents and self.tokens:
-            raise ValueError("give a budget in documents or in tokens, not both")
-        if not (self.documents or self.tokens):
-            for name in ("weights", "temperature", "max_epochs", "score"):
+        budgets = [name for name in ("documents", "tokens", "keep_rate") if getattr(self, name)]
+        if len(budgets) > 1:
+            raise ValueError(f"{budgets[0]} and {budgets[1]} exclude each other; give one budget")
+        if not budgets:
+            for name in ("weights", "temperature", "max_epochs", "balance", "score", "sensitivity"):
                 if getattr(self, name) != type(self).model_fields[name].default:
-                    raise ValueError(f"{name} means nothing without a budget; add documents or tokens")
+                    raise ValueError(f"{name} means nothing without a budget; add documents, tokens or keep_rate")
         if self.score is None and self.score_temperature != 1.0:
             raise ValueError("score_temperature means nothing without a score; add one")
         if self.weights and self.temperature != 1.0:
             raise ValueError("shares come from weights or from a temperature, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _sensitive(self) -> MixConfig:
+        if self.sensitivity is None:
+            if self.distance_weight != 1.0:
+                raise ValueError("distance_weight means nothing without sensitivity; add a column of clusters")
+            return self
+        if self.score is None:
+            raise ValueError(
+                "sensitivity needs a score, such as a perplexity; at least the documents nearest to centres"
+            )
+        for name in ("by", "tokens", "balance", "max_epochs", "score_temperature"):
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} and sensitivity exclude each other; leave {name} out")
         return self
 
 
@@ -121,41 +165,67 @@ def _recipe(config: MixConfig):
         weights=config.weights or None,
         temperature=config.temperature,
         budget=config.documents or config.tokens,
+        keep_rate=config.keep_rate,
         unit="tokens" if config.tokens else "documents",
-        max_epochs=config.max_epochs,
+        max_epochs=_epochs(config),
         by=config.by,
-        score=config.score,
+        below=_below(config),
+        score=_score(config)[0],
+        distance_weight=None if config.sensitivity is None else config.distance_weight,
+        seed=config.seed,
     )
+
+
+def _epochs(config: MixConfig) -> float:
+    once = config.balance or config.sensitivity or config.keep_rate
+    return config.max_epochs or (1.0 if once else 4.0)
+
+
+def _below(config: MixConfig) -> tuple[str, ...]:
+    """The columns of the clusters inside a group."""
+    return (config.sensitivity,) if config.sensitivity else tuple(config.balance)
+
+
+def _score(config: MixConfig) -> tuple[str | None, int]:
+    """Its column and its sign."""
+    if config.score is None:
+        return None, 1
+    return config.score.removeprefix("-"), -1 if config.score.startswith("-") else 1
+
+
+def _distance(clusters: str) -> str:
+    return re.sub(r"_(level\d+|domain)$", "", clusters) + "_distance"
 
 
 def needs_to_choose(config: MixConfig) -> tuple[str, ...]:
-    return tuple(name for name in ("id", "text", config.by, config.score) if name)
+    distance = _distance(config.sensitivity) if config.sensitivity else None
+    wanted = ("id", "text", config.by, *_below(config), distance, _score(config)[0])
+    return tuple(dict.fromkeys(name for name in wanted if name))
 
 
 def survey(table, mine, config: MixConfig):
-    """Group, tokens and key of each document: 40 bytes each."""
-    import numpy as np
+    """Group, tokens and key of each document: 40 bytes each, and its clusters' names."""
     import pyarrow as pa
 
-    from curate.algorithms import mix
+    from curate.algorithms import mix, mix_sensitivity
 
-    scores, usable = (
-        mix.usable_scores(table[config.score]) if config.score else (None, np.ones(table.num_rows, dtype=np.bool_))
-    )
-    keys = mix.choice_keys(mix.document_hashes(table, config.seed), scores, config.score_temperature)
-    return pa.table(
-        {
-            "shard": table["shard"],
-            "row": table["row"],
-            "group": mix.groups(table, config.by),
-            "tokens": pa.array(mix.token_counter(config.tokenizer).count(table["text"])),
-            "key": pa.array(keys, mask=~usable),
-        }
-    )
+    hashes, (column, sign) = mix.document_hashes(table, config.seed), _score(config)
+    surveyed = {
+        "shard": table["shard"],
+        "row": table["row"],
+        "group": mix.paths(table, config.by, _below(config)),
+        "tokens": pa.array(mix.token_counter(config.tokenizer).count(table["text"])),
+    }
+    if config.sensitivity and column:
+        surveyed["key"] = pa.array(mix.choice_keys(hashes, None, 1.0))
+        return pa.table({**surveyed, **mix_sensitivity.surveyed(table, column, sign, _distance(config.sensitivity))})
+    scores, usable = mix.usable_scores(table[column]) if column else (None, None)
+    keys = mix.choice_keys(hashes, None if scores is None else sign * scores, config.score_temperature)
+    return pa.table({**surveyed, "key": pa.array(keys, mask=None if usable is None else ~usable)})
 
 
 def settle(tables: Iterable, config: MixConfig) -> Settled:
-    """Decide how often each document is drawn; at most 64 bytes a document."""
+    """Decide how often each document is drawn; at most 64 bytes a document, with sensitivity 128."""
     import numpy as np
     import pyarrow as pa
 
@@ -163,12 +233,12 @@ def settle(tables: Iterable, config: MixConfig) -> Settled:
 
     recipe = _recipe(config)
     pool, removed = mix.pool(tables, recipe)
-    draws, model = mix.choose(pool, recipe)
+    draws, weights, model = mix.choose(pool, recipe)
     count = mix.token_counter(config.tokenizer)
     for name, value in {"unit": recipe.unit, "tokenizer": count.name, "estimated": count.estimated}.items():
         model = model.append_column(name, pa.repeat(pa.scalar(value), model.num_rows))
     removed["not drawn"] = int(np.count_nonzero(draws == 0))
-    return Settled(model, mix.chosen_rows(pool, draws), removed)
+    return Settled(model, mix.chosen_rows(pool, draws, weights), removed)
 
 
 def needs_all(config: MixConfig) -> tuple[str, ...]:
@@ -192,9 +262,11 @@ def pieces(inputs: list[InputShard], config: MixConfig) -> int:
     read, rows = sum(shard.bytes for shard in inputs), sum(shard.rows for shard in inputs)
     epochs = 1.0
     if config.documents:
-        epochs = min(config.max_epochs, config.documents / max(rows, 1))
+        epochs = min(_epochs(config), config.documents / max(rows, 1))
     elif config.tokens:
-        epochs = min(config.max_epochs, 8 * config.tokens / max(read, 1))
+        epochs = min(_epochs(config), 8 * config.tokens / max(read, 1))
+    elif config.keep_rate:
+        epochs = min(_epochs(config), config.keep_rate)
     written = int(read * epochs)
     return max(written // min(max(written // 80, _LEAST_PIECE), _MOST_PIECE), 1)
 
@@ -213,7 +285,8 @@ def slices(inputs: list[InputShard], config: MixConfig, shard_bytes: int) -> lis
 def adds(config: MixConfig):
     import pyarrow as pa
 
-    return pa.schema([("origin", pa.string()), ("origin_id", pa.string()), ("draw", pa.int32())])
+    weight = [("weight", pa.float64())] if config.sensitivity else []
+    return pa.schema([("origin", pa.string()), ("origin_id", pa.string()), ("draw", pa.int32()), *weight])
 
 
 def apply(slice_: dict, tables: Iterator, mine, prepared, config: MixConfig) -> Iterator[Applied]:
@@ -229,23 +302,24 @@ def apply(slice_: dict, tables: Iterator, mine, prepared, config: MixConfig) -> 
 def report(model, summary, config: MixConfig) -> list[str]:
     from curate.algorithms.mix_report import lines
 
-    return lines(model, config.documents or config.tokens, config.max_epochs)
+    return lines(model, config.documents or config.tokens, _epochs(config), _below(config))
 
 
 def memory(load: Load, config: MixConfig) -> int:
-    """A shard's columns, and 64 MiB three times to route them; a part's four times; 96 bytes a document to choose.
+    """A shard's columns, and 64 MiB three times to route them; a part's four times; 96 bytes a document to choose,
+    160 with sensitivity.
     A tokenizer other than the built-in estimate: 256 MiB, and eight times the largest documents."""
     if load.kind == "settle":
-        return (64 << 20) + (96 * load.rows if load.census == 0 else 0)
+        return (64 << 20) + ((160 if config.sensitivity else 96) * load.rows if load.census == 0 else 0)
     if load.kind == "apply":
         return (64 << 20) + 4 * load.bytes
     counting = (256 << 20) + 8 * load.longest if config.tokenizer and load.census == 0 else 0
-    return load.reading + min(192 << 20, 12 * load.bytes) + 100 * load.rows + counting
+    return load.reading + min(192 << 20, 12 * load.bytes) + (100 + 40 * len(_below(config))) * load.rows + counting
 
 
 STAGE = Stage(
     name="mix",
-    revision=1,
+    revision=2,
     config=MixConfig,
     takes="corpora",
     makes="corpus",

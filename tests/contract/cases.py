@@ -47,9 +47,15 @@ CASES = {
     "select": Case({}, {"where": "bytes > 300 AND dsir > -9", "to": MADE, "shard_bytes": "30k"}, before=("dsir",)),
     "sample": Case({"fraction": 0.4}, {"to": MADE, "shard_bytes": "30k"}, before=("dsir",)),
     "mix": Case(
-        {"documents": 150, "by": "source", "score": "dsir", "max_epochs": 2.0},
+        {
+            "documents": 150,
+            "by": "source",
+            "balance": ["cluster_level2", "cluster"],
+            "score": "dsir",
+            "max_epochs": 2.0,
+        },
         {"to": MADE, "shard_bytes": "30k"},
-        before=("dsir",),
+        before=("embed", "dsir", "cluster"),
     ),
     "export": Case({"format": "jsonl", "columns": ["id", "text", "dsir"]}, {"to": MADE}, before=("dsir",)),
 }

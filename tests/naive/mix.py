@@ -48,3 +48,44 @@ def water_filling(weights: list[float], caps: list[int], budget: int) -> list[Fr
         left -= sum(caps[i] for i in over)
         active -= set(over)
     return amounts
+
+
+def even(sizes: list[int], target: int, order: list[int]) -> list[int]:
+    """One unit a round to every group that has more, in an order, until nothing is left to give."""
+    amounts = [0] * len(sizes)
+    while target and amounts != sizes:
+        for i in sorted(range(len(sizes)), key=lambda i: order[i]):
+            if target and amounts[i] < sizes[i]:
+                amounts[i] += 1
+                target -= 1
+    return amounts
+
+
+def balanced(sizes: dict[tuple[str, ...], int], target: int, order) -> dict[tuple[str, ...], int]:
+    """`even` over the children of a root, and so on down to the leaves; order(path) is a group's place."""
+    depth = len(next(iter(sizes)))
+    given = {path[:1]: target for path in sizes}
+    for level in range(2, depth + 1):
+        below = {}
+        for above, amount in given.items():
+            children = sorted({path[:level] for path in sizes if path[: level - 1] == above})
+            held = [sum(size for path, size in sizes.items() if path[:level] == child) for child in children]
+            below |= dict(zip(children, even(held, amount, [order(child) for child in children]), strict=True))
+        given = below
+    return given
+
+
+def chances(sensitivity: list[Fraction], count: int) -> list[Fraction]:
+    """In proportion; who would be above one is certain, and the others share what is left, until nobody is."""
+    certain: set[int] = set()
+    while True:
+        others = [i for i in range(len(sensitivity)) if i not in certain]
+        total = sum(sensitivity[i] for i in others)
+        left = count - len(certain)
+        if not total:
+            even_share = Fraction(left, len(others)) if others else Fraction(0)
+            return [Fraction(1) if i in certain else even_share for i in range(len(sensitivity))]
+        over = [i for i in others if sensitivity[i] and sensitivity[i] * left >= total]
+        if not over:
+            return [Fraction(1) if i in certain else sensitivity[i] * left / total for i in range(len(sensitivity))]
+        certain |= set(over)

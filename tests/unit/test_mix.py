@@ -45,7 +45,7 @@ def survey(table: pa.Table, scores=None, temperature: float = 1.0, seed: int = 0
 def chosen(tables: list[pa.Table], asked: mix.Recipe, seed: int = 0) -> tuple[dict[str, int], pa.Table]:
     """Draws by document, and the groups."""
     pool, _ = mix.pool((survey(table, seed=seed) for table in tables), asked)
-    draws, groups = mix.choose(pool, asked)
+    draws, _, groups = mix.choose(pool, asked)
     ids = [f"{shard}-{row}" for shard, row in zip(pool.shard, pool.row, strict=True)]
     return dict(zip(ids, draws.tolist(), strict=True)), groups
 
@@ -162,7 +162,7 @@ def test_documents_without_a_group_or_score_are_counted():
         mix.pool([surveyed], recipe(by="topic", score="dsir", budget=4))
     pool, removed = mix.pool([surveyed], recipe(by="topic", score="dsir", weights={"a": 1.0}, budget=4))
     assert removed == {"null topic": 1, "null dsir": 3}
-    assert (pool.names, len(pool.group)) == (["a"], 1)
+    assert (pool.names, len(pool.group)) == ([("a",)], 1)
 
 
 def test_groups_by_column():
@@ -187,7 +187,7 @@ def test_mistakes_are_named():
 def test_an_empty_pool():
     asked = recipe(budget=5)
     pool, removed = mix.pool([survey(documents([], []))], asked)
-    draws, groups = mix.choose(pool, asked)
+    draws, _, groups = mix.choose(pool, asked)
     rows = list(mix.chosen_rows(pool, draws))
     assert (len(draws), groups.num_rows, removed) == (0, 0, {})
     assert [table.num_rows for table in rows] == [0]

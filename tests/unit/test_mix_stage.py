@@ -1,5 +1,7 @@
 """The functions of the mix in the order in which the runtime calls them."""
 
+import itertools
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +23,9 @@ def corpora(cuts: list[int]) -> list[pa.Table]:
             "text": pa.array(texts, pa.large_string()),
             "bytes": [len(text) for text in texts],
             "dsir": pa.array([float(i % 7) if i % 10 else None for i in range(120)], pa.float32()),
+            "topic": pa.array([i % 3 if i % 11 else None for i in range(120)], pa.int32()),
+            "cluster": pa.array([i % 12 % (3 + i // 40) if i % 11 else None for i in range(120)], pa.int32()),
+            "cluster_distance": pa.array([i % 13 / 10 if i % 11 else None for i in range(120)], pa.float32()),
             "corpus": pa.DictionaryArray.from_arrays(
                 pa.array([i // 60 for i in range(120)], pa.int32()), pa.array(["web", "books"])
             ),
@@ -65,6 +70,9 @@ def mixed(config: stage.MixConfig, cuts: list[int]) -> tuple[pa.Table, pa.Table,
         {"documents": 250, "weights": {"web": 1, "books": 3}},
         {"tokens": 900, "score": "dsir"},
         {"documents": 30, "score": "dsir", "score_temperature": 0, "temperature": 5},
+        {"documents": 47, "balance": "topic,cluster"},
+        {"tokens": 900, "balance": ["topic"], "weights": {"web": 1, "books": 3}, "score": "dsir"},
+        {"keep_rate": 0.3, "sensitivity": "cluster", "score": "dsir", "distance_weight": 0.5},
     ],
 )
 def test_a_mix_does_not_know_the_shards_and_its_ledger_balances(options):
@@ -78,7 +86,7 @@ def test_a_mix_does_not_know_the_shards_and_its_ledger_balances(options):
     removed = sum(count for reason, count in ledger.items() if reason not in ("in", "repeats"))
     assert ledger["in"] == 120
     assert ledger["in"] + ledger["repeats"] == table.num_rows + removed
-    if config.score:
+    if config.score and not (config.sensitivity or config.balance):
         assert ledger["null dsir"] == 12
         assert table["dsir"].null_count == 0
 
@@ -87,6 +95,60 @@ def test_the_best_are_taken_without_chance():
     config = stage.MixConfig(documents=10, score="dsir", score_temperature=0)
     table, _, _ = mixed(config, [30])
     assert set(table["dsir"].to_pylist()) == {6.0}
+
+
+def test_a_balanced_mix_is_even_and_takes_the_nearest():
+    config = stage.MixConfig(documents=24, balance="topic", score="-cluster_distance", score_temperature=0)
+    table, groups, ledger = mixed(config, [30])
+    assert ledger["null topic"] == 11
+    assert groups["achieved"].to_pylist() == [4] * 6
+    assert groups["path"].to_pylist()[4] == ["web", "1"]
+    whole = pa.concat_tables(corpora([]))
+    for (corpus, topic), _ in itertools.groupby(
+        zip(table["origin"].to_pylist(), table["topic"].to_pylist(), strict=True)
+    ):
+        of_all = pc.and_(pc.equal(whole["corpus"].cast("string"), corpus), pc.equal(whole["topic"], topic))
+        of_new = pc.and_(pc.equal(table["origin"], corpus), pc.equal(table["topic"], topic))
+        taken = sorted(table.filter(of_new)["cluster_distance"].to_pylist())
+        assert taken == sorted(whole.filter(of_all)["cluster_distance"].to_pylist())[:4]
+    assert "topic: 0 of 6 groups give all they have, the others 4 to 4 documents each" in stage.report(
+        groups, None, config
+    )
+
+
+def test_a_share_is_met_and_nothing_repeated():
+    table, _, _ = mixed(stage.MixConfig(keep_rate="25%", balance="topic"), [30])
+    assert table.num_rows == 109 // 4
+    table, _, ledger = mixed(stage.MixConfig(documents=300, balance="topic"), [30])
+    assert (table.num_rows, ledger["repeats"]) == (109, 0)
+    table, _, ledger = mixed(stage.MixConfig(documents=218, balance="topic", max_epochs=2), [30])
+    assert (table.num_rows, ledger["repeats"]) == (218, 109)
+
+
+def test_sensitive_documents_weigh_one_through_their_chance():
+    config = stage.MixConfig(documents=40, sensitivity="cluster", score="dsir", temperature=1e9)
+    table, groups, ledger = mixed(config, [30])
+    assert (table.num_rows, ledger["not drawn"], ledger["null cluster"]) == (40, 69, 11)
+    weights = np.array(table["weight"].to_pylist())
+    assert (weights >= 1).all()
+    assert weights.sum() == pytest.approx(109, rel=0.3)
+    assert sum(groups["achieved"].to_pylist()) == 40
+    assert abs(np.array(groups["achieved"]) - np.array(groups["requested"])).max() < 7
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"balance": "topic"}, "balance means nothing without a budget"),
+        ({"documents": 3, "keep_rate": 0.5}, "documents and keep_rate exclude each other"),
+        ({"documents": 3, "sensitivity": "cluster"}, "sensitivity needs a score"),
+        ({"documents": 3, "sensitivity": "cluster", "score": "s", "by": "topic"}, "by and sensitivity exclude"),
+        ({"documents": 3, "distance_weight": 2}, "distance_weight means nothing without sensitivity"),
+    ],
+)
+def test_options_that_do_not_go_together(options, said):
+    with pytest.raises(ValueError, match=said):
+        stage.MixConfig(**options)
 
 
 def test_an_estimate_is_marked():

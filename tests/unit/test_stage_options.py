@@ -49,7 +49,7 @@ def test_weights_are_a_mapping_or_pairs():
     ("options", "message"),
     [
         ({"tokens": "10X"}, "is not an amount"),
-        ({"tokens": "10M", "documents": 3}, "not both"),
+        ({"tokens": "10M", "documents": 3}, "exclude each other"),
         ({"weights": ["web=1"]}, "means nothing without a budget"),
         ({"score": "dsir"}, "means nothing without a budget"),
         ({"tokens": 5, "weights": ["web"]}, "is not GROUP=NUMBER"),
