@@ -19,15 +19,17 @@ _MOST_TERMS = 8
 
 
 class Rules(NamedTuple):
-    """reasons: of the clusters of a list. least, most: bounds of the mean of a column; a mean on its bound is fine."""
+    """reasons: of the clusters of a list. least, most: bounds of the mean of a column; a mean on its bound is fine.
+    shares: of the documents that at most go by the least means of a column."""
 
     reasons: Mapping[int, str]
     least: Mapping[str, float]
     most: Mapping[str, float]
+    shares: Mapping[str, float]
 
     @property
     def scores(self) -> list[str]:
-        return list(dict.fromkeys([*self.least, *self.most]))
+        return list(dict.fromkeys([*self.least, *self.most, *self.shares]))
 
 
 class Prepared(NamedTuple):
@@ -84,7 +86,10 @@ def decided(tables: Iterable[pa.Table], rules: Rules) -> pa.Table:
     named = found.filter(pc.is_valid(found["cluster"]))
     clusters = arrow.numbers(named["cluster"])
     means = {name: _mean(named, name) for name in rules.scores}
-    reasons = [_reason(int(cluster), place, means, rules) for place, cluster in enumerate(clusters)]
+    sizes = arrow.numbers(named["documents"])
+    limits = {name: _limit(means[name], sizes, share) for name, share in rules.shares.items()}
+    bounds = [(rules.least, "<"), (rules.most, ">"), (limits, "<")]
+    reasons = [_reason(int(cluster), place, means, rules.reasons, bounds) for place, cluster in enumerate(clusters)]
     absent = sorted({*rules.reasons} - {*clusters.tolist()})
     nowhere = found.filter(pc.is_null(found["cluster"]))
     reasons += [*(rules.reasons[cluster] for cluster in absent), None]
@@ -127,13 +132,29 @@ def _mean(table: pa.Table, name: str) -> list[float | None]:
     return [total / seen if seen else None for total, seen in pairs]
 
 
-def _reason(cluster: int, place: int, means: Mapping[str, list[float | None]], rules: Rules) -> str | None:
-    found = [rules.reasons[cluster]] if cluster in rules.reasons else []
-    for bounds, sign in ((rules.least, "<"), (rules.most, ">")):
-        for name, bound in bounds.items():
+def _limit(means: list[float | None], sizes: np.ndarray, share: float) -> float:
+    """The least mean that stays when those below it hold at most a share of the documents of all clusters."""
+    known = [place for place, mean in enumerate(means) if mean is not None]
+    values, sizes_known = np.array([means[place] for place in known], dtype=np.float64), sizes[known]
+    distinct, which = np.unique(values, return_inverse=True)
+    below = np.cumsum(np.bincount(which, weights=sizes_known, minlength=len(distinct)))
+    gone = int(np.searchsorted(below, share * sizes.sum() + 1e-9, side="right"))
+    return float(distinct[min(gone, len(distinct) - 1)]) if len(distinct) else -np.inf
+
+
+def _reason(
+    cluster: int,
+    place: int,
+    means: Mapping[str, list[float | None]],
+    reasons: Mapping[int, str],
+    bounds: Sequence[tuple[Mapping[str, float], str]],
+) -> str | None:
+    found = [reasons[cluster]] if cluster in reasons else []
+    for limits, sign in bounds:
+        for name, limit in limits.items():
             mean = means[name][place]
-            if mean is not None and (mean < bound if sign == "<" else mean > bound):
-                found.append(f"mean {name} {mean:.4g} {sign} {bound:g}")
+            if mean is not None and (mean < limit if sign == "<" else mean > limit):
+                found.append(f"mean {name} {mean:.4g} {sign} {limit:.4g}")
     return "; ".join(found) or None
 
 

@@ -41,13 +41,13 @@ def sizes(parts: Mapping[str, Size], documents: int) -> dict[str, int]:
 
 
 def bounds(tables: Iterable[pa.Table], parts: Mapping[str, Size]) -> pa.Table:
-    """Of each part in order `name`, `documents`, and `below`: its documents' hashes are less than that, and not less
+    """Of each part, by name, `documents`, and `below`: its documents' hashes are less than that, and not less
     than that of the part before. The last row, without a name, is of the documents in no part.
 
     tables: with `hash`. Holds 16 bytes a document. Two documents with the same hash of 64 bits go to the same part.
     """
     drawn = np.sort(np.concatenate([arrow.numbers(table["hash"]) for table in tables]))
-    found = sizes(parts, len(drawn))
+    found = dict(sorted(sizes(parts, len(drawn)).items()))
     ends = np.cumsum(list(found.values()))
     below = np.append(drawn, np.uint64((1 << 64) - 1))[ends]
     counts = [*found.values(), len(drawn) - int(ends[-1])]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from curate.stage import Census, InputFile, Load, Settled, Stage, StageConfig
+from curate.stage import Census, InputFile, Load, Settled, Share, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +31,7 @@ def _bounds(value: Any) -> Any:
 
 
 Bounds = Annotated[dict[str, float], BeforeValidator(_bounds)]
+Shares = Annotated[dict[str, Annotated[Share, Field(gt=0, lt=1)]], BeforeValidator(_bounds)]
 
 
 class ExcludeConfig(StageConfig):
@@ -54,13 +55,25 @@ class ExcludeConfig(StageConfig):
         "fasttext=0.4; documents without the number do not count.",
     )
     max_mean: Bounds = Field({}, description="The same for a mean that is greater.")
+    drop_least: Shares = Field(
+        {},
+        description="Leave out the clusters with the least means of a column, as COLUMN=SHARE, such as fasttext=25%: "
+        "as many as hold at most that share of the documents.",
+    )
     cluster: str = Field("cluster", description="The column of clusters, such as cluster_level2 or cluster_domain.")
 
     @model_validator(mode="after")
     def _some_ground(self) -> ExcludeConfig:
-        if self.exclude is None and not self.min_mean and not self.max_mean:
-            raise ValueError("nothing to leave clusters out by; give --exclude FILE, --min-mean or --max-mean")
+        if self.exclude is None and not scores(self):
+            raise ValueError(
+                "nothing to leave clusters out by; give --exclude FILE, --min-mean, --max-mean or --drop-least"
+            )
         return self
+
+
+def scores(config: ExcludeConfig) -> list[str]:
+    """The columns whose means decide."""
+    return list(dict.fromkeys([*config.min_mean, *config.max_mean, *config.drop_least]))
 
 
 def rules(config: ExcludeConfig) -> Rules:
@@ -68,7 +81,7 @@ def rules(config: ExcludeConfig) -> Rules:
     from curate.algorithms import exclude, exclude_list
 
     reasons = exclude_list.read(config.exclude).reasons if config.exclude else {}
-    return exclude.Rules(reasons, config.min_mean, config.max_mean)
+    return exclude.Rules(reasons, config.min_mean, config.max_mean, config.drop_least)
 
 
 def about(config: ExcludeConfig) -> str:
@@ -88,7 +101,7 @@ def needs(config: ExcludeConfig) -> tuple[str, ...]:
 
 
 def needs_scores(config: ExcludeConfig) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([config.cluster, "bytes", *config.min_mean, *config.max_mean]))
+    return tuple(dict.fromkeys([config.cluster, "bytes", *scores(config)]))
 
 
 def adds(config: ExcludeConfig) -> pa.Schema:
@@ -101,8 +114,7 @@ def survey(table: pa.Table, mine: None, config: ExcludeConfig) -> pa.Table:
     """Sizes and sums of scores of a shard's clusters."""
     from curate.algorithms import exclude
 
-    scores = list(dict.fromkeys([*config.min_mean, *config.max_mean]))
-    return exclude.sums(table, config.cluster, scores)
+    return exclude.sums(table, config.cluster, scores(config))
 
 
 def settle(tables: Iterable[pa.Table], config: ExcludeConfig) -> Settled:

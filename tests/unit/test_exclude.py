@@ -32,7 +32,7 @@ def shard(rows):
 
 
 def decided(rows, reasons=(), cut=100, **bounds):
-    rules = exclude.Rules(dict(reasons), bounds.get("least", {}), bounds.get("most", {}))
+    rules = exclude.Rules(dict(reasons), *(bounds.get(name, {}) for name in ("least", "most", "shares")))
     parts = [shard(rows[i : i + cut]) for i in range(0, len(rows), cut)]
     return exclude.decided([exclude.sums(part, "cluster", rules.scores) for part in [*parts, shard([])]], rules)
 
@@ -53,6 +53,29 @@ def test_a_cluster_goes_by_its_mean_but_not_on_the_bound(cut, waiting, monkeypat
     most = decided(ROWS, cut=cut, most={"score": 0.3})
     assert most["keep"].to_pylist() == [False, False, True, True, None]
     assert most["reason"][0].as_py() == "mean score 0.375 > 0.3"
+
+
+@pytest.mark.parametrize(
+    ("share", "gone"),
+    [
+        (0.1, []),
+        (0.2, [0]),
+        (0.39, [0]),
+        (0.4, [0, 1]),
+        (0.5, [0, 1]),
+        (0.7, [0, 1]),
+        (0.8, [0, 1, 3, 4]),
+        (0.99, [0, 1, 3, 4]),
+    ],
+)
+def test_the_least_means_that_hold_a_share(share, gone):
+    rows = [(number, 1, score) for number, score in enumerate([0.1, 0.2, 0.9, 0.3, 0.3]) for _ in range(2)]
+    found = decided(rows, shares={"score": share})
+    assert [number for number, keep in enumerate(found["keep"].to_pylist()) if keep is False] == gone
+
+
+def test_no_cluster_has_the_score():
+    assert decided([(1, 1, None)], shares={"score": 0.5})["keep"].to_pylist() == [True, None]
 
 
 def test_a_list_and_bounds_together():
@@ -108,6 +131,7 @@ def test_the_report_has_the_terms_of_the_clustering():
         ({"min_mean": ["score=1", "score=2"]}, "two bounds"),
         ({"min_mean": ["score=x"]}, "valid number"),
         ({"max_mean": ["score=nan"]}, "finite"),
+        ({"drop_least": ["score=100%"]}, "less than 1"),
     ],
 )
 def test_options_that_make_no_sense(options, message):

@@ -20,8 +20,8 @@ def test_parts_are_of_exactly_the_sizes_asked_for(cut):
     names, model = dealt(["validation=5", "test=12.5%", "train=rest"], 997, cut)
     counts = {name: names.count(name) for name in ("validation", "test", "train")}
     assert counts == {"validation": 5, "test": 124, "train": 868}
-    assert STAGE.report(model, None, None) == ["validation: 5 (0.50%)", "test: 124 (12.44%)", "train: 868 (87.06%)"]
-    assert names == dealt(["validation=5", "test=12.5%", "train=rest"], 997)[0]
+    assert STAGE.report(model, None, None) == ["test: 124 (12.44%)", "train: 868 (87.06%)", "validation: 5 (0.50%)"]
+    assert names == dealt(["train=rest", "test=12.5%", "validation=5"], 997)[0]
     assert names != dealt(["validation=5", "test=12.5%", "train=rest"], 997, seed=1)[0]
 
 
