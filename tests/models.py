@@ -60,12 +60,14 @@ def write_static(folder: Path, texts: Sequence[str], dimensions: int = 16, seed:
     return folder
 
 
-def write_transformer(folder: Path, texts: Sequence[str], positions: int = 64, **sizes: int) -> Path:
+def write_transformer(
+    folder: Path, texts: Sequence[str], positions: int = 64, vocabulary: int = 300, **sizes: int
+) -> Path:
     """A folder of `transformers`: BERT, by default of two layers and 32 dimensions."""
     import torch
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    made = tokenizer(texts)
+    made = tokenizer(texts, vocabulary)
     torch.manual_seed(0)
     shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, **sizes}
     config = BertConfig(vocab_size=made.get_vocab_size(), max_position_embeddings=positions, **shape)
