@@ -258,10 +258,14 @@ class Census:
     against: what it does with old corpora.
     indexed: whether the survey yields `Indexed` tables under these options.
     only_mine: the survey sees only its `mine` rows, and nothing else of a shard is read.
+    given: whether the survey is given the model of the census before: survey(table, mine, model, config).
+    likewise(config): a column of the input, as another stage's layer added it. Nothing is surveyed then: in place of
+    tables `settle` is given a function that puts a table of documents, such as one of only `text`, through that stage
+    with the options and the model it had then, and gives the layer's columns of them.
     A stage that takes sources is surveyed by slices: survey(slice, mine, config), where slice["index"] is its number.
     """
 
-    survey: Callable[..., pa.Table | Iterator[pa.Table]]
+    survey: Callable[..., pa.Table | Iterator[pa.Table]] | None
     settle: Callable[..., Settled]
     link: Callable[..., pa.Table] | None = None
     sample: Callable[[Any], int | None] | None = None
@@ -269,6 +273,8 @@ class Census:
     against: Against | None = None
     indexed: Callable[[Any], bool] | None = None
     only_mine: bool = False
+    given: bool = False
+    likewise: Callable[[Any], str] | None = None
 
 
 @dataclass(frozen=True)

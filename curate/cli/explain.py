@@ -79,10 +79,10 @@ def show_matches(corpus: str, count: int, where: str | None, as_json: bool) -> N
         emit_json(found)
         return
     for row in found:
-        print(
-            f"{row['layer']}: {row['id']} ({row['source']}) has "
-            f"{row['span']} of {row['tokens']} tokens of {row['item']}"
-        )
+        how = f"has {row['span']} of {row['tokens']} tokens of"
+        if row["span"] is None:
+            how = f"has a cosine of {row['similarity']:.4f} with"
+        print(f"{row['layer']}: {row['id']} ({row['source']}) {how} {row['item']}")
         for name, text in (("document", row["text"]), ("item", row["item_text"])):
             print(f"  {name}:")
             for line in _quoted(text, len(text)):

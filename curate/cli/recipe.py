@@ -122,7 +122,7 @@ def resolved(loaded: RunFile, known: dict[str, Stage]) -> list[Resolved]:
     corpus: str | None = None
     for step in loaded.steps:
         stage = known[step.verb]
-        options, common = split(step)
+        options, common = split(step, stage)
         if stage.takes == "corpus":
             corpus = common.get("corpus") or corpus
             common["corpus"] = corpus
@@ -138,9 +138,9 @@ def resolved(loaded: RunFile, known: dict[str, Stage]) -> list[Resolved]:
     return steps
 
 
-def split(step: Step) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A step's own options and the common ones."""
-    names = {info.alias or name for name, info in StepOptions.model_fields.items()}
+def split(step: Step, stage: Stage) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A step's own options and the common ones; a name that both have is the stage's own."""
+    names = {info.alias or name for name, info in StepOptions.model_fields.items()} - set(stage.config.model_fields)
     common = {name: value for name, value in step.options.items() if name in names}
     return {name: value for name, value in step.options.items() if name not in names}, common
 

@@ -23,7 +23,7 @@ def work(plan: str, written: tuple[int, int]) -> Work:
     from curate.runtime.task import Work
 
     loaded = load_plan(plan)
-    return Work(loaded, load(loaded.stage))
+    return Work(loaded, load(loaded.stage), load)
 
 
 def run(plan: str, index: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ Behind damage, positions count on from what could be read.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from curate.errors import DataError, UsageError
@@ -103,3 +103,15 @@ def texts(path: str, text_field: str = "text") -> Iterator[pa.LargeStringArray]:
                 )
             if len(piece.positions):
                 yield piece.columns[0]
+
+
+def unpacked_bytes(paths: Iterable[str]) -> int:
+    """About the bytes of files that `texts` reads: as they lie there, compressed ones four times."""
+    total = 0
+    for path in paths:
+        try:
+            files = listing([path])
+        except UsageError:
+            files = listing([path.rpartition("#")[0]])
+        total += sum(file.size * (4 if file.relative.endswith(COMPRESSIONS) else 1) for file in files)
+    return total

@@ -55,6 +55,7 @@ def commit(plan: Plan, stage: Stage) -> Manifest:
     manifest = _manifest(plan, plan.layer, stage.name, stage.revision, names, footers, counted, plan.contents)
     config = planned_options(stage, plan.options)
     manifest = replace(manifest, indexed=any(census.indexed and census.indexed(config) for census in stage.before))
+    files.write_json(plan.output.record("options.json"), plan.options)
     sync(plan)
     for layer in plan.carried:
         _commit_carried(plan, layer, names, manifest)

@@ -73,6 +73,8 @@ def phases(plan: Plan, stage: Stage, config: StageConfig) -> list[Phase]:
 
 def sample_size(stage: Stage, config: StageConfig, census: int) -> int | None:
     """How many documents a census asks for; None is all of them."""
+    if census != AFTER and stage.before[census].likewise:
+        return 0
     chosen = stage.before[census].sample if census != AFTER else None
     return chosen(config) if chosen else None
 
@@ -259,7 +261,8 @@ def _hangs_on(plan: Plan, stage: Stage, phase: Phase) -> set[tuple[str, int]]:
         routed = any("part" in piece for piece in plan.slices)
         return {("settle", last), ("rows", last)} | ({("survey", last)} if routed else set())
     if phase.kind == "settle":
-        return {("link", phase.census), ("survey", phase.census)}
+        before = {("settle", phase.census - 1)} if phase.census > 0 else set()
+        return {("link", phase.census), ("survey", phase.census)} | before
     if phase.kind == "link":
         return {("survey", phase.census)}
     if phase.kind == "survey" and phase.census != AFTER:

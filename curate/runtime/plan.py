@@ -14,6 +14,7 @@ from curate.errors import UsageError
 from curate.runtime.checks import check_circle, check_existing, check_names, check_outside, check_place
 from curate.runtime.fingerprint import absolute_options, digest, resolved_options, without_alarms
 from curate.runtime.inputs import Input, carried_layers, read_inputs, read_old, wanted_columns
+from curate.runtime.likewise import check_likewise
 from curate.runtime.old import old_corpora
 from curate.stage import InputShard, PathMarker, SourceFile, Stage, StageConfig, marked
 from curate.storage import sources
@@ -127,6 +128,9 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
     target, layer = _target(stage, request, corpora)
     carried = carried_layers(stage, request.carry, corpora)
     inputs, shards, contents = read_inputs(stage, corpora, wanted_columns(stage, config, request.where), carried, known)
+    for census in stage.before:
+        if census.likewise:
+            check_likewise(inputs[0], census.likewise(config), known())
     old_inputs, old, old_contents = read_old(stage, config, layer, target)
     if stage.makes == "layer":
         check_circle(corpora[0][1], layer, contents)

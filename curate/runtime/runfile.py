@@ -102,7 +102,7 @@ def schema(
     steps = []
     for verb, config in verbs.items():
         options = _object(verb, config, definitions)
-        options["properties"] = {**options["properties"], **shared}
+        options["properties"] = {**shared, **options["properties"]}
         value = options if options.get("required") else {"anyOf": [options, {"type": "null"}]}
         steps.append(_closed({verb: value}, [verb], options.get("description")))
     properties = {
@@ -247,9 +247,10 @@ def _checked(
 ) -> dict[str, Any]:
     """The values of options, after each model has seen those that are its own; what is wrong joins `problems`.
 
-    Without a model nothing is checked.
+    Without a model nothing is checked. A name that several models have is the first one's.
     """
-    fields = {_key(name, info): info for model in models for name, info in model.model_fields.items()}
+    fields = {_key(name, info): info for model in reversed(models) for name, info in model.model_fields.items()}
+    claimed: set[str] = set()
     values: dict[str, Any] = {}
     for name, given in options.items():
         if models and name not in fields:
@@ -259,7 +260,8 @@ def _checked(
             resolve = (resolvers or {}).get(name)
             values[name] = _each(value, resolve) if resolve else value
     for model in models:
-        own = {_key(name, info) for name, info in model.model_fields.items()}
+        own = {_key(name, info) for name, info in model.model_fields.items()} - claimed
+        claimed |= own
         for problem in _errors(model, {name: value for name, value in values.items() if name in own}):
             name, text = problem
             at = options[name].where if name in options else where

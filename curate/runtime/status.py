@@ -172,11 +172,14 @@ def _summaries(corpus: Corpus) -> Iterator[tuple[str, Path]]:
             yield layer.name, max(made, key=lambda path: path.stat().st_mtime)
 
 
-MATCH = ("kind", "item", "id", "source", "span", "tokens", "text", "item_text")
+MATCH = ("kind", "item", "id", "source", "text", "item_text")
+MEASURES = {"span": pa.int64(), "tokens": pa.int64(), "similarity": pa.float32()}
+"""How much of an item a document has, or how near it is; null in a layer that does not say it so."""
 
 
 def matches(corpus: Corpus, count: int, where: str | None = None) -> list[dict[str, Any]]:
-    """The first leaks that each decontamination found, `MATCH` but for the kind, with the layer's name.
+    """The first leaks that each decontamination, by words or by meaning, found: `MATCH` but for the kind, `MEASURES`,
+    and the layer's name.
 
     Raises UsageError where no layer is a decontamination.
     """
@@ -189,7 +192,7 @@ def matches(corpus: Corpus, count: int, where: str | None = None) -> list[dict[s
         if path is None or not path.exists() or not set(MATCH) <= set(shards.read_schema(path).names):
             continue
         known = True
-        leaks = (table.filter(pc.equal(table["kind"], "match")).select(MATCH[1:]) for table in shards.groups(path))
+        leaks = (_leaks(table) for table in shards.groups(path))
         found += _first(_of_layer(leaks, layer.name), count, where)
     if not known:
         path = shlex.quote(str(corpus.path))
@@ -197,6 +200,13 @@ def matches(corpus: Corpus, count: int, where: str | None = None) -> list[dict[s
             f"{corpus.path}: no layer says what stands in a benchmark; `curate decontaminate {path}` makes one"
         )
     return found
+
+
+def _leaks(table: pa.Table) -> pa.Table:
+    found = table.filter(pc.equal(table["kind"], "match"))
+    measures = {name: found[name] if name in found.column_names else None for name in MEASURES}
+    added = {name: pa.nulls(len(found), MEASURES[name]) if given is None else given for name, given in measures.items()}
+    return pa.table({**{name: found[name] for name in MATCH[1:]}, **added})
 
 
 def _record(generation: Generation) -> tuple[float, int]:

@@ -9,7 +9,7 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from curate.runtime import ledger, output
 from curate.runtime.checks import renamed
 from curate.runtime.fingerprint import digest, planned_options
 from curate.runtime.inputs import needed_after
+from curate.runtime.likewise import likewise
 from curate.runtime.phases import (
     AFTER,
     Phase,
@@ -49,16 +50,21 @@ _ROWS_BYTES = 128 << 20
 
 
 class Work:
-    """A plan as a worker holds it: the stage, its options, and the model once it has been prepared."""
+    """A plan as a worker holds it: the stage, its options, and the model once it has been prepared.
 
-    def __init__(self, plan: Plan, stage: Stage) -> None:
+    known: gives other stages by name, for a census that does `likewise`.
+    """
+
+    def __init__(self, plan: Plan, stage: Stage, known: Callable[[str], Stage] | None = None) -> None:
         self.plan = plan
         self.stage = stage
+        self.known = known
         self.config = planned_options(stage, plan.options)
         self.phases = phases(plan, stage, self.config)
         self.vouched = vouched(plan)
         self._prepared: Any = None
         self._ready = False
+        self._given: dict[int, pa.Table] = {}
 
     @property
     def last(self) -> int:
@@ -72,6 +78,14 @@ class Work:
             self._ready = True
         return self._prepared
 
+    def given(self, census: int) -> tuple[pa.Table, ...]:
+        """The model of the census before, for a survey that is given it, read once a process."""
+        if census == AFTER or not self.stage.before[census].given:
+            return ()
+        if census not in self._given:
+            self._given[census] = read_model(self.plan, self.stage, census - 1)
+        return (self._given[census],)
+
     def mine(self, census: int, shard: int) -> pa.Table | None:
         """One shard's rows of a census; None when there is no such census or it left no rows."""
         path = rows_path(self.plan, census)
@@ -84,9 +98,7 @@ class Work:
 
 def read_model(plan: Plan, stage: Stage, census: int) -> pa.Table:
     """The model that a census settled on, without what is written behind it."""
-    path = model_path(plan, stage, census)
-    footer = shards.read_footer(path)
-    return next(shards.groups(path)) if footer and "digests" in footer else shards.read(path)
+    return shards.read_model(model_path(plan, stage, census))
 
 
 def run_task(work: Work, index: int) -> dict[str, Any]:
@@ -112,6 +124,12 @@ def _census(work: Work, phase: Phase) -> Census:
     census = work.stage.after if phase.census == AFTER else work.stage.before[phase.census]
     assert census is not None
     return census
+
+
+def _surveyor(work: Work, phase: Phase) -> Callable[..., pa.Table | Iterator[pa.Table]]:
+    survey = _census(work, phase).survey
+    assert survey is not None
+    return survey
 
 
 def _needs(work: Work, census: Census) -> list[str]:
@@ -147,7 +165,7 @@ def _survey(work: Work, phase: Phase, number: int) -> dict[str, Any]:
 
 def _survey_slice(work: Work, phase: Phase, number: int) -> Iterator[pa.Table | Iterator[pa.Table]]:
     mine = work.mine(phase.census - 1, number)
-    yield _census(work, phase).survey(work.plan.slices[number], mine, work.config)
+    yield _surveyor(work, phase)(work.plan.slices[number], mine, work.config)
 
 
 def _survey_shards(
@@ -167,7 +185,7 @@ def _survey_shards(
 def _survey_shard(
     work: Work, phase: Phase, index: int, needs: list[str], sample: tuple[int | None, int], seen: dict[str, int]
 ) -> pa.Table | Iterator[pa.Table]:
-    census = _census(work, phase)
+    census, survey = _census(work, phase), _surveyor(work, phase)
     mine = work.mine(phase.census - 1, index) if phase.census != AFTER else None
     only = mine["row"] if census.only_mine and mine is not None else None
     chosen = read_shard(work.plan, index, needs, only)
@@ -176,13 +194,13 @@ def _survey_shard(
     seen[ledger.WHERE_FALSE] += chosen.false
     seen[ledger.WHERE_NULL] += chosen.null
     if phase.census == AFTER:
-        return census.survey(_with_added(work, index, chosen), None, work.config)
+        return survey(_with_added(work, index, chosen), None, work.config)
     size, population = sample
     table = chosen.table
     if size is not None:
         table = sampled(table, work.config.seed, size, population)  # type: ignore[attr-defined]
         table = table.replace_schema_metadata({"documents": str(population)})
-    found = census.survey(table, mine, work.config)
+    found = survey(table, mine, *work.given(phase.census), work.config)
     return _indexed(work, index, found) if census.indexed and census.indexed(work.config) else found
 
 
@@ -211,11 +229,11 @@ def _indexed(work: Work, index: int, given: Iterator[pa.Table | Indexed]) -> Ite
 
 
 def _survey_new(work: Work, number: int, seen: dict[str, int]) -> Iterator[pa.Table | Iterator[pa.Table]]:
-    census = _census(work, Phase("survey", AFTER, 0, 0))
+    survey = _surveyor(work, Phase("survey", AFTER, 0, 0))
     for row, name in enumerate(slice_shards(work.plan)[number]):
         table = output.new_shard(work.plan, name)
         seen["rows"] += table.num_rows
-        yield census.survey(output.with_marks(table, row), None, work.config)
+        yield survey(output.with_marks(table, row), None, work.config)
 
 
 def _with_added(work: Work, index: int, chosen: Chosen) -> pa.Table:
@@ -295,7 +313,11 @@ def _link(work: Work, phase: Phase, number: int) -> dict[str, Any]:
 def _settle(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     census = _census(work, phase)
     links = next((p.tasks for p in work.phases if p.kind == "link" and p.census == phase.census), 0)
-    settled: Settled = census.settle(_SettleTables(work, phase.census, links), work.config)
+    tables: Any = _SettleTables(work, phase.census, links)
+    if census.likewise:
+        assert work.known is not None
+        tables = likewise(work.plan.inputs[0], census.likewise(work.config), work.known)
+    settled: Settled = census.settle(tables, work.config)
     if settled.rows is not None:
         _write_rows(work, phase.census, settled)
     footer = {"rows": settled.rows is not None, "removed": dict(settled.removed), "where": _refused(work, phase.census)}

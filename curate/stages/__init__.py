@@ -24,6 +24,7 @@ ALL = (
     "cluster",
     "semdedup",
     "prototypes",
+    "similar",
     "fasttext",
     "dsir",
     "exclude",

@@ -131,17 +131,8 @@ def memory(load: Load, config: DecontaminateConfig) -> int:
 def benchmark_bytes(config: DecontaminateConfig) -> int:
     """Of the files as they lie there, compressed ones four times."""
     from curate import formats
-    from curate.errors import UsageError
-    from curate.storage.sources import listing
 
-    total = 0
-    for path in config.benchmark:
-        try:
-            files = listing([path])
-        except UsageError:
-            files = listing([path.rpartition("#")[0]])
-        total += sum(file.size * (4 if file.relative.endswith(formats.COMPRESSIONS) else 1) for file in files)
-    return total
+    return formats.unpacked_bytes(config.benchmark)
 
 
 STAGE = Stage(

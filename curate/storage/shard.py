@@ -166,6 +166,12 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     return table if columns is None else table.select(list(columns))
 
 
+def read_model(path: Path) -> pa.Table:
+    """The first table of a file of `Pieces`, or all of a file that `write` made."""
+    footer = read_footer(path)
+    return next(groups(path)) if footer and "digests" in footer else read(path)
+
+
 def groups(path: Path) -> Iterator[pa.Table]:
     """A shard's tables, a row group at a time."""
     try:

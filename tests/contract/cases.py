@@ -40,6 +40,7 @@ CASES = {
     "prototypes": Case({"keep_rate": 0.5}, before=("embed", "dsir", "cluster")),
     "exclude": Case({"min_mean": ["dsir=0.02"]}, before=("embed", "dsir", "cluster")),
     "split": Case({"parts": ["test=20", "train=60%"]}),
+    "similar": Case({"to": [GOOD], "method": "nearest", "nearest": 2}, before=("embed",)),
     "language": Case(),
     "verdict": Case({"max_hash_ratio": "off"}, before=("rules",)),
     "fasttext": Case({"positive": [GOOD], "sample": 100, "epochs": 2}),

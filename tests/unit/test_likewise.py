@@ -1,0 +1,65 @@
+"""Other texts put through the stage that made a layer."""
+
+import json
+
+import pyarrow as pa
+import pytest
+
+from curate.errors import UsageError
+from curate.runtime.inputs import Input
+from curate.runtime.likewise import check_likewise, likewise
+from curate.runtime.opened import Opened
+from curate.stages import load, stages
+from curate.storage.corpus import Corpus
+from tests import material, running
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory):
+    root = tmp_path_factory.mktemp("likewise")
+    texts = [text for text in material.docstrings() if len(text) > 60][:40]
+    material.write_records(root / "raw.jsonl", texts)
+    material.write_records(root / "good.jsonl", texts[:20])
+    running.step("ingest", {"sources": [str(root / "raw.jsonl")]}, to=str(root / "pool"))
+    path = str(root / "pool")
+    running.step("embed", {"dimensions": 8}, corpus=path, as_="meaning")
+    running.step("dsir", {"target": [str(root / "good.jsonl")]}, corpus=path)
+    running.step("dedup", {}, corpus=path)
+    return root
+
+
+def source(path):
+    corpus = Corpus(path)
+    return Input("pool", str(path), {name: corpus.must(name).generation for name in corpus.layers()}, corpus.columns())
+
+
+def test_the_same_texts_get_the_same_columns(pool):
+    table = Opened(pool / "pool").table(["text", "meaning"])
+    check_likewise(source(pool / "pool"), "meaning", stages())
+    made = likewise(source(pool / "pool"), "meaning", load)(table.select(["text"]))
+    assert made.column_names == ["meaning"] and made["meaning"].to_pylist() == table["meaning"].to_pylist()
+
+
+def test_columns_that_other_documents_cannot_have_are_refused(pool):
+    with pytest.raises(UsageError, match="'text' is a column of 'documents'"):
+        check_likewise(source(pool / "pool"), "text", stages())
+    with pytest.raises(UsageError, match="'dedup_keep' says what a document is among others"):
+        check_likewise(source(pool / "pool"), "dedup_keep", stages())
+    with pytest.raises(UsageError, match="has no 'text'"):
+        likewise(source(pool / "pool"), "meaning", load)(pa.table({"other": ["x"]}))
+
+
+def test_a_layer_that_was_carried_is_refused(pool):
+    running.step("select", {}, corpus=str(pool / "pool"), to=str(pool / "part"), carry="all", where="bytes > 100")
+    with pytest.raises(UsageError, match=r"layer 'meaning' was carried over .* `curate embed .* --as meaning`"):
+        check_likewise(source(pool / "part"), "meaning", stages())
+
+
+def test_files_that_options_name_must_be_what_they_were(pool):
+    given = source(pool / "pool")
+    assert likewise(given, "dsir", load)
+    kept = json.loads(Corpus(pool / "pool").current("dsir").record("options.json").read_text())
+    assert kept["target"] == [str(pool / "good.jsonl")]
+    material.write_records(pool / "good.jsonl", ["something else that is there now"])
+    with pytest.raises(UsageError, match="layer 'dsir' was made with files that are not what or where they were"):
+        check_likewise(given, "dsir", stages())
