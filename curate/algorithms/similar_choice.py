@@ -6,7 +6,7 @@ Equally near documents are in the order of their digests (the first eight bytes)
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -39,7 +39,8 @@ class _Nearest:
     def __init__(self, seeds: int, most: int) -> None:
         self.most = most
         self.limits = np.full(seeds, -np.inf, dtype=np.float32)
-        self.held = tuple(np.empty(0, dtype=kind) for kind in (np.int64, np.float32, np.uint64, np.uint64, np.int64))
+        kinds = (np.int64, np.float32, np.uint64, np.uint64, np.int64)
+        self.held: tuple[Any, ...] = tuple(np.empty(0, dtype=kind) for kind in kinds)
 
     def add(self, *found: np.ndarray) -> None:
         """found: of each pair the seed, the cosine, the document's two orders, and a number of it."""
