@@ -34,7 +34,7 @@ _WIDER = {
     "big5": "big5hkscs",
     "utf-7": "",
 }
-_UNREADABLE = {"utf-32", "utf-32-le", "utf-32-be", "idna", "punycode", "rot13", "base64", "hex", "zlib", "bz2", "uu"}
+_UNREADABLE = {"utf-32", "utf-32-le", "utf-32-be", "idna", "punycode", "unicode-escape", "raw-unicode-escape"}
 _WEB = {
     *("utf-16-le", "utf-16-be", "cp866", "koi8-r", "koi8-u", "mac-roman", "mac-cyrillic", "cp874"),
     *("gb18030", "big5hkscs", "euc_jp", "iso2022_jp", "cp932", "cp949"),
@@ -76,6 +76,7 @@ def codec_of(label: str | None) -> str | None:
     label = label.strip().strip("\"'").lower()
     try:
         name = codecs.lookup(_ALIASES.get(label, label)).name
+        b"    ".decode(name)  # fails for codecs that are not of text
     except (LookupError, ValueError):
         return None
     return _WIDER.get(name, name) or None if name not in _UNREADABLE else None

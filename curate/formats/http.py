@@ -24,7 +24,7 @@ _PAGES = {HTML: HTML, "application/xhtml+xml": HTML, PLAIN: PLAIN, "text/markdow
 _UNTOLD = {"", "application/octet-stream", "unknown/unknown", "application/unknown", "*/*"}
 _XML = {"text/xml", "application/xml"}
 _MARKUP = re.compile(
-    rb"\s*(?:<!--.*?-->\s*|<\?xml.*?\?>\s*)*<(?:!doctype\s+html|html|head|body|script|title|meta|h1|div|p|table|a|br)\b",
+    rb"\s*(?><!--.*?-->\s*|<\?xml.*?\?>\s*)*+<(?:!doctype\s+html|html|head|body|script|title|meta|h1|div|p|table|a|br)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _MAGIC = (
@@ -72,7 +72,7 @@ def media_type(header: str | None) -> tuple[str, str | None]:
     return kind.partition(",")[0].strip().lower(), found[1] if found else None
 
 
-_CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s;,\"']+)", re.IGNORECASE)
+_CHARSET = re.compile(r"charset\s*=[\s\"']*([^\s;,\"']+)", re.IGNORECASE)
 
 
 def page_type(kind: str, content: bytes) -> tuple[str, bool]:
@@ -133,7 +133,7 @@ def unchunked(body: bytes) -> tuple[bytes, bool]:
             return b"".join(out), True
         at = found.end()
         out.append(body[at : at + size])
-        at += size
+        at = min(at + size, len(body))
 
 
 _CHUNK = re.compile(rb"(?:\r?\n)?([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]{0,4096})?\r?\n")

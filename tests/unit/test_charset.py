@@ -78,3 +78,11 @@ def test_labels_mean_what_browsers_take_them_for():
 def test_plain_text_names_no_charset():
     text = '<meta charset="koi8-r"> ' + FRENCH
     assert decoded(text.encode("cp1252"), "cp1252", html=False) == text
+
+
+@pytest.mark.parametrize(
+    "label", ["quopri", "rot13", "undefined", "zlib", "hex", "base64", "uu", "bz2", "unicode_escape"]
+)
+def test_a_codec_that_is_no_charset_is_not_believed(label):
+    assert codec_of(label) is None
+    assert decoded(b"<p>\\ud800 h\xe9llo", label) == "<p>\\ud800 h\xe9llo"

@@ -74,3 +74,21 @@ def test_types():
     assert page_type("application/xml", b"<?xml version='1.0'?><rss/>") == ("application/xml", False)
     assert page_type("text/xml", b"<?xml version='1.0'?><!DOCTYPE html><html>") == ("text/html", True)
     assert page_type("application/json", b"{}") == ("application/json", False)
+
+
+@pytest.mark.parametrize("body", [b"<!---->" * 140 + b"x", b"<?xml?>" * 140 + b"x", b" " * 1000 + b"x"])
+def test_the_kind_of_a_page_that_begins_with_many_comments_is_told_at_once(body):
+    assert page_type("", body) == ("text/plain", True)
+    assert page_type("", body[:-1] + b"<p>") == ("text/html", True)
+
+
+def test_a_charset_that_never_comes_is_told_at_once():
+    assert media_type("text/html; charset=" + " " * 120_000 + ";") == ("text/html", None)
+    assert media_type("text/html; charset = \" 'utf-8'") == ("text/html", "utf-8")
+
+
+def test_a_chunk_longer_than_any_memory_ends_the_body():
+    assert payload(b"3\r\nabc\r\n" + b"F" * 16 + b"\r\nrest", "chunked", None, 1 << 20) == (
+        b"abcrest",
+        "its chunks end before the last",
+    )
