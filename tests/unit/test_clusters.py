@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 import curate
-from curate.cli.clusters import cut
+from curate.cli.clusters import clusters, cut
+from curate.errors import UsageError
 from tests import material, running
 from tests.running import command
 
@@ -38,11 +39,24 @@ def pool(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.fixture
+def look(pool, capsys):
+    """What the command prints, in this process."""
+
+    def run(corpus=pool, **options) -> str:
+        given = {"cluster": None, "count": None, "sort": "documents", "least": False, "layer": "cluster"}
+        given |= {"template": None, "as_csv": False, "json": False}
+        clusters(str(corpus), **{**given, **options})
+        return capsys.readouterr().out
+
+    return run
+
+
 def subject(row):
     return row["top_source"][0]["value"]
 
 
-def test_the_table_fits_eighty_columns(pool):
+def test_the_table_fits_eighty_columns(pool, look):
     done = command("clusters", pool, COLUMNS="80")
     lines = done.stdout.splitlines()
     assert max(map(len, lines)) <= 80 and "\x1b" not in done.stdout
@@ -52,30 +66,32 @@ def test_the_table_fits_eighty_columns(pool):
     assert done.stdout.count("  mean  number ") == 3
     assert done.stdout.count(" nearest  ") == done.stdout.count(" farthest  ") == 3
     assert "source  sky 100%" in done.stdout
-    short = command("clusters", pool, "-n", "1", "--sort", "number", "--least").stdout
+    short = look(count=1, sort="number", least=True)
     assert "source  sea 100%" in short and short.splitlines()[-1].startswith("1 of 3 clusters; -n 3 shows all")
 
 
-def test_one_cluster_in_detail(pool):
-    rows = json.loads(command("clusters", pool, "--json").stdout)["clusters"]
+def test_one_cluster_in_detail(pool, look, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = json.loads(look(json=True))["clusters"]
     assert [subject(row) for row in rows] == ["sky", "soup", "sea"]
     number = rows[1]["cluster"]
-    said = command("clusters", pool, "--cluster", number, COLUMNS="80").stdout
+    said = look(cluster=number)
     assert said.startswith(f"cluster {number}: 13 documents (33.3%), ")
     assert said.count("-- nearest: ") == said.count("-- farthest: ") == 5
     assert said.count("onion") >= 10 and "keel" not in said and max(map(len, said.splitlines())) <= 80
-    found = json.loads(command("clusters", pool, "--cluster", number, "--json").stdout)
+    found = json.loads(look(cluster=number, json=True))
     texts = {row["id"]: row["text"] for row in curate.open(pool).table(["id", "text"]).to_pylist()}
     assert found["nearest_texts"] == [texts[name] for name in found["nearest"]]
     assert len(found["farthest_texts"]) == 5
 
 
 @pytest.mark.parametrize("suffix", ["yaml", "csv"])
-def test_a_template_filled_in_leaves_clusters_out(pool, tmp_path, suffix):
+def test_a_template_filled_in_leaves_clusters_out(pool, look, tmp_path, suffix):
     path = tmp_path / f"list.{suffix}"
     assert "3 clusters, none left out yet" in command("clusters", pool, "--template", path).stdout
-    assert command("clusters", pool, "--template", path).returncode == 2
-    rows = json.loads(command("clusters", pool, "--json").stdout)["clusters"]
+    with pytest.raises(UsageError, match="the file exists"):
+        look(template=str(path))
+    rows = json.loads(look(json=True))["clusters"]
     number = next(row["cluster"] for row in rows if subject(row) == "soup")
     text = path.read_text("utf-8")
     if suffix == "yaml":
@@ -96,15 +112,14 @@ def test_a_template_filled_in_leaves_clusters_out(pool, tmp_path, suffix):
     assert set(reasons[0].to_pylist()) == {"hungry"}
 
 
-def test_a_list_for_another_clustering_is_refused_before_anything_runs(pool, tmp_path):
+def test_a_list_for_another_clustering_is_refused_before_anything_runs(pool, look, tmp_path):
     path = tmp_path / "list.yaml"
-    command("clusters", pool, "--template", path)
+    look(template=str(path))
     running.step("cluster", {"clusters": 2}, corpus=str(pool), as_="topics")
     done = command("exclude", pool, "--exclude", path, "--cluster", "topics", "--as", "other")
     assert done.returncode == 2 and "made for another clustering" in done.stderr
     assert not (pool / "other").exists()
-    said = command("clusters", pool, "--layer", "topics", "--json")
-    assert json.loads(said.stdout)["clustering"].startswith("topics ")
+    assert json.loads(look(layer="topics", json=True))["clustering"].startswith("topics ")
     by_mean = command("exclude", pool, "--min-mean", "number=1000", "--cluster", "topics", "--as", "other")
     assert "left out 2 of 2 clusters" in by_mean.stderr
 
@@ -112,23 +127,23 @@ def test_a_list_for_another_clustering_is_refused_before_anything_runs(pool, tmp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--layer", "embed"], "no clusters in a layer 'embed'; --layer takes one of: cluster"),
-        (["--cluster", "9"], "--cluster 9: no documents are in it; the clusters are numbered from 0 to 2"),
-        (["--sort", "terms"], "--sort 'terms': no such number; there are: cluster, documents, bytes"),
-        (["--json", "--csv"], "--csv and --json do not go together"),
-        (["--cluster", "1", "--csv"], "--cluster and --csv do not go together"),
-        (["--template", "x.txt"], "--template 'x.txt': name a .yaml or a .csv file"),
+        ({"layer": "embed"}, "no clusters in a layer 'embed'; --layer takes one of: cluster"),
+        ({"cluster": 9}, "--cluster 9: no documents are in it; the clusters are numbered from 0 to 2"),
+        ({"sort": "terms"}, "--sort 'terms': no such number; there are: cluster, documents, bytes"),
+        ({"json": True, "as_csv": True}, "--csv and --json do not go together"),
+        ({"cluster": 1, "as_csv": True}, "--cluster and --csv do not go together"),
+        ({"template": "x.txt"}, "--template 'x.txt': name a .yaml or a .csv file"),
     ],
 )
-def test_mistakes(pool, options, message):
-    done = command("clusters", pool, *options)
-    assert done.returncode == 2 and message in done.stderr, done.stderr
+def test_mistakes(look, options, message):
+    with pytest.raises(UsageError, match=re.escape(message)):
+        look(**options)
 
 
-def test_a_carried_layer_has_no_table(pool, tmp_path):
+def test_a_carried_layer_has_no_table(pool, look, tmp_path):
     running.step("select", {}, corpus=str(pool), where="cluster = 0", to=str(tmp_path / "kept"))
-    done = command("clusters", tmp_path / "kept")
-    assert done.returncode == 2 and "was carried over from another corpus" in done.stderr
+    with pytest.raises(UsageError, match="was carried over from another corpus"):
+        look(tmp_path / "kept")
     running.step("exclude", {"min_mean": {"number": 1000}}, corpus=str(tmp_path / "kept"))
     assert set(curate.open(tmp_path / "kept").table(["exclude_keep"])[0].to_pylist()) == {False}
 
