@@ -5,6 +5,7 @@ Behind damage the next header is searched for by its magic and its checksum.
 
 from __future__ import annotations
 
+import re
 import tarfile
 from collections.abc import Iterator
 
@@ -18,6 +19,7 @@ _BLOCK = 512
 _MAGIC, _MAGIC_AT = b"ustar", 257
 _STEP_BYTES = 1 << 18
 _MOST_HEADER_BYTES = 1 << 20
+_SIZE = re.compile("[0-9]{1,20}")
 _FILES = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.CONTTYPE)
 _EXTENDED = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
 _WITHOUT_DATA = (
@@ -87,9 +89,10 @@ class _Stream:
 
 def _header(block: bytes) -> tarfile.TarInfo | None:
     try:
-        return tarfile.TarInfo.frombuf(block, "utf-8", "replace")
+        header = tarfile.TarInfo.frombuf(block, "utf-8", "replace")
     except tarfile.HeaderError:
         return None
+    return header if header.size >= 0 else None
 
 
 def members(source: Source) -> Iterator[Member | Reject]:
@@ -137,7 +140,7 @@ def _member(stream: _Stream, header: tarfile.TarInfo, given: dict[str, str]) -> 
     if header.type in _WITHOUT_DATA:
         given.clear()
         return
-    size = int(given["size"]) if given.get("size", "").isdigit() else header.size
+    size = int(given["size"]) if _SIZE.fullmatch(given.get("size", "")) else header.size
     name = given.get("path", header.name)
     sparse = header.type == tarfile.GNUTYPE_SPARSE or any(key.startswith("GNU.sparse") for key in given)
     end = stream.position + -(-size // _BLOCK) * _BLOCK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import lzma
 import struct
 import tempfile
 import zipfile
@@ -21,6 +22,7 @@ _HEAD = struct.Struct("<4s5H3I2H")
 _MAGIC = b"PK\x03\x04"
 _STORED, _DEFLATED = 0, 8
 _ENCRYPTED, _SIZES_BEHIND, _UTF8 = 1, 8, 0x800
+_ERRORS = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, ValueError, RuntimeError, struct.error)
 
 
 def read(source: Source, fields: Fields, settings: Settings) -> Iterator[Piece]:
@@ -77,7 +79,7 @@ def _content(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> Iterator[bytes]
         raise MemberError("unknown zip method", str(problem)) from None
     except EOFError:
         raise MemberError(CUT_SHORT, "the file ends inside it") from None
-    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, struct.error) as problem:
+    except _ERRORS as problem:
         raise MemberError("damaged member", str(problem)) from None
 
 

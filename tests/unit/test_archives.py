@@ -209,3 +209,38 @@ def test_every_format_may_be_a_member(tmp_path):
     found, rejects, _ = read(tmp_path, "x.tar", tar(files))
     assert list(found.values()) == [b"j", b"c", b"t"] and not rejects
     assert format_of("x.tar.bz2").name == format_of("x.tbz2").name == "tar"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_member_damaged_within_loses_only_itself(tmp_path, method):
+    data = bytearray(zipped(FILES, method))
+    data[100] ^= 0xFF
+    texts, rejects, _ = read(tmp_path, "a.zip", bytes(data))
+    assert [(row["position"], row["reason"]) for row in rejects] == [(0, "damaged member")]
+    assert texts == {name: text for name, text in wanted("a.zip").items() if name != "a.zip#docs/a.txt"}
+
+
+def _with_size(size: bytes, kind: bytes) -> bytes:
+    header = bytearray(tar({"a.txt": b"text"}, tarfile.USTAR_FORMAT)[:512])
+    header[124:136], header[156:157], header[148:156] = size, kind, b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_tar_header_with_a_negative_size_is_damage(tmp_path, kind):
+    header = _with_size((-1024).to_bytes(12, "big", signed=True), kind)
+    texts, rejects, _ = read(tmp_path, "a.tar", header + tar({"b.txt": b"more"}))
+    assert [(row["position"], row["reason"]) for row in rejects] == [(0, "damaged tar header")]
+    assert texts == {"a.tar#b.txt": b"more"}
+
+
+@pytest.mark.parametrize("size", ["²", "9" * 5000])
+def test_a_size_that_is_none_in_an_extended_header_is_passed_over(tmp_path, size):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("b.txt")
+        info.size, info.pax_headers = 4, {"size": size}
+        archive.addfile(info, io.BytesIO(b"more"))
+    texts, rejects, _ = read(tmp_path, "a.tar", out.getvalue())
+    assert texts == {"a.tar#b.txt": b"more"} and not rejects
