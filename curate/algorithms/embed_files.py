@@ -10,7 +10,7 @@ from curate.errors import UsageError
 
 _LENGTH_KEYS = ("out_features", "embedding_dimension", "word_embedding_dimension")
 """Of a dense layer, and of pooling in newer and in older files."""
-_WIDTH_KEYS = ("hidden_size", "d_model", "n_embd", "dim")
+WIDTH_KEYS = ("hidden_size", "d_model", "n_embd", "dim")
 """Of transformers, in the order in which they decide: some have more than one."""
 
 
@@ -66,7 +66,7 @@ def transformer_length(model: str, path: str = "") -> int | None:
     config = read_json(model, inside(path, "config.json"))
     if config is None:
         raise UsageError(f"--model {model}: neither a folder with a model in it nor a model that can be downloaded")
-    return next((config[key] for key in _WIDTH_KEYS if key in config), None)
+    return next((config[key] for key in WIDTH_KEYS if key in config), None)
 
 
 def sentence_length(model: str, parts: list[dict[str, str]]) -> int | None:

@@ -161,12 +161,19 @@ def report(model: pa.Table, summary: None, config: EmbedConfig) -> list[str]:
 
 
 def memory(load: Load, config: EmbedConfig) -> int:
-    """A shard's text, its vectors twice and the model; for the settling what it says. A neural model: 2 GiB more."""
-    neural = 0 if config.model == BUILTIN else 2 << 30
-    length = config.dimensions or (1024 if neural else 256)
-    if load.kind != "settle":
-        return load.reading + neural + 8 * load.rows * length
-    return (64 << 20) + (neural or 60_000 * min(load.rows, config.sample) + (length << 20))
+    """A shard's text, its vectors twice and the model; for the settling what it says.
+
+    Another model than the builtin adds what it takes, and six times the longest document: its characters and tokens.
+    """
+    builtin = config.model == BUILTIN
+    if load.kind == "settle":
+        return (64 << 20) + (60_000 * min(load.rows, config.sample) + (_dimensions(config) << 20) if builtin else 0)
+    stated = load.reading + 8 * load.rows * _dimensions(config)
+    if builtin:
+        return stated
+    from curate.algorithms import embed_models
+
+    return stated + embed_models.memory(_wanted(config)) + 6 * load.longest
 
 
 STAGE = Stage(

@@ -59,6 +59,18 @@ def test_without_the_package_one_line_says_what_to_install(tmp_path, monkeypatch
         STAGE.before[0].settle(iter([]), EmbedConfig(model=given))
 
 
+@models.needs_extra
+def test_memory_grows_with_weights_and_batches(tmp_path, monkeypatch):
+    given = Wanted(write(tmp_path, config={"hidden_size": 256}))
+    monkeypatch.setenv("CURATE_BATCH_TOKENS", "1000")
+    least = embed_models.memory(given)
+    (tmp_path / "model.safetensors").write_bytes(bytes(5_000))
+    assert embed_models.memory(given) == least + 10_000
+    monkeypatch.setenv("CURATE_BATCH_TOKENS", "3000")
+    assert embed_models.memory(given) == least + 10_000 + 2_000 * 80 * 256
+    assert embed_models.memory(Wanted("some/model")) == 2 << 30
+
+
 def test_options_that_builtin_does_not_take():
     with pytest.raises(ValueError, match="--max-length, --truncation: 'builtin' counts every word"):
         EmbedConfig(max_length=8, truncation="chunks-mean")
