@@ -336,7 +336,9 @@ def why(plan: Plan, existing: Any) -> list[str]:
 def explain_lines(found: dict[str, Any]) -> list[str]:
     """A dry run for people."""
     options = ", ".join(
-        f"{name}={value if str(value).isprintable() else repr(value)}" for name, value in found["options"].items()
+        f"{name}={value if str(value).isprintable() else repr(value)}"
+        for name, value in found["options"].items()
+        if value not in (None, [], {})
     )
     lines = [f"{found['step']} -> {found['target']}", f"  options: {options or 'none'}"]
     inputs = found["inputs"]

@@ -111,7 +111,7 @@ def _option(name: str, info: FieldInfo, panel: str) -> inspect.Parameter:
         text, metavar = f"{text} One of {', '.join(metavar.split('|'))}.", "NAME"
     required = info.is_required()
     if not required and info.default not in (None, PydanticUndefined, [], (), {}, "") and kind is not bool:
-        text += f" (default {info.default})"
+        text += f" (default {_written(info.default)})"
     if kind is bool:
         flag = f"--{shown}/--no-{shown}" if info.default is not False or name not in ("replace",) else f"--{shown}"
         default = "yes" if info.default else "no"
@@ -170,12 +170,19 @@ def option_names(stage: Stage) -> list[str]:
     return [f"--{name.replace('_', '-')}" for name in stage.config.model_fields if name not in positional]
 
 
+def _written(default: Any) -> str:
+    """A default as it is written on the command line."""
+    if isinstance(default, list | tuple):
+        return " ".join(map(str, default))
+    return "" if default is None else str(default)
+
+
 def option_rows(stage: Stage) -> list[tuple[str, str, str]]:
     """Every option of a stage: its name, its default, what it means."""
     rows = []
     for name, info in stage.config.model_fields.items():
         kind, metavar = _kind(info.annotation)
-        default = "required" if info.is_required() else "" if info.default is None else str(info.default)
+        default = "required" if info.is_required() else _written(info.default)
         shown = f"--{name.replace('_', '-')}" + ("" if kind is bool else f" {metavar}")
         rows.append((shown, default, info.description or ""))
     return rows

@@ -69,7 +69,8 @@ def format_of(name: str, forced: str | None = None) -> Format:
         if suffix in item.suffixes:
             return item
     raise UsageError(
-        f"source '{name}': its name does not tell its format; leave it out, or force one with --format; "
+        f"source '{name}': its name does not tell its format; leave it out, "
+        f"such as by a quoted glob ('site/**/*.html'), or force one with --format; "
         f"known are {known}, each also with {' '.join(COMPRESSIONS)} behind"
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from curate.cli import printing
-from curate.cli.running import parse_bytes
+from curate.cli.running import explain_lines, parse_bytes
 from curate.errors import UsageError
 from curate.stages import ALL, stages
 from curate.storage.corpus import named
@@ -80,6 +80,12 @@ def test_help_shows_every_option(verb):
         assert option in output
     chooses = stages()[verb].makes == "corpus" and verb != "ingest" and stages()[verb].carries
     assert ("--carry" in output) == chooses
+
+
+def test_a_list_of_defaults_reads_as_it_is_typed():
+    for arguments in (["verdict", "--help"], ["stages", "verdict"]):
+        output = command(*arguments).stdout
+        assert "fineweb" in output and "[]" not in output and "['" not in output and "(default )" not in output
 
 
 def test_no_arguments_are_help():
@@ -205,6 +211,12 @@ def test_a_dry_run_does_nothing_and_says_why(root, tmp_path):
     assert command("length", root / "pool", "--dry-run", "--json").returncode == 0
     assert json.loads(command("length", root / "pool", "--dry-run", "--json").stdout)["tasks"] == {}
     assert running.tree(root / "pool") == before
+
+
+def test_a_dry_run_leaves_out_options_that_nobody_gave():
+    found = {"step": "s", "target": "t", "options": {"a": 0, "b": None, "c": [], "d": ["x"]}, "inputs": ["i"]}
+    found |= {"documents": 1, "bytes": 1, "tasks": {}}
+    assert explain_lines(found)[1] == "  options: a=0, d=['x']"
 
 
 @pytest.mark.parametrize("made", [[], ["lines"], ["lines", "length"]])

@@ -87,7 +87,7 @@ def test_names_tell_the_format():
     assert format_of("x.md").name == "markdown"
     assert format_of("x.arc.gz", "text").name == "text"
     for name in ("x.arc.gz", "x", "x.gz"):
-        with pytest.raises(UsageError, match=r"--format.*jsonl \(.jsonl .ndjson"):
+        with pytest.raises(UsageError, match=r"leave it out.*glob.*--format.*jsonl \(.jsonl .ndjson"):
             format_of(name)
     with pytest.raises(UsageError, match="no such format"):
         format_of("x.txt", "arc")
