@@ -31,6 +31,7 @@ OPTIONS = {
     "dsir": {"target": ["x"]},
     "sample": {"fraction": 0.5},
     "prototypes": {"keep_rate": 0.5},
+    "similar": {"to": [__file__]},
     "exclude": {"min_mean": {"dsir": 0.0}},
     "split": {"parts": {"test": 5}},
     "mix": {},
