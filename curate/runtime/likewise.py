@@ -82,14 +82,18 @@ def _marked(table: pa.Table) -> pa.Table:
 
 
 def _options(corpus: Corpus, manifest: Manifest, stage: Stage) -> StageConfig:
-    """The options that a layer was made with. Raises UsageError when a file that they name is not what it was."""
+    """The options that a layer was made with; one that is newer than the layer is at its default.
+
+    Raises UsageError when a file that they name is not what it was.
+    """
     path = corpus.generation(manifest.layer, manifest.generation).record("options.json")
     given: dict[str, Any] = manifest.options["options"]
     if path.exists():
         given = json.loads(path.read_text(encoding="utf-8"))
     try:
         config = stage.config.model_validate(given)
-        same = resolved_options(config) == manifest.options["options"]
+        resolved = resolved_options(config)
+        same = all(resolved.get(name) == value for name, value in manifest.options["options"].items())
     except ValueError:
         same = False
     if not same:

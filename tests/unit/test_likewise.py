@@ -55,6 +55,16 @@ def test_a_layer_that_was_carried_is_refused(pool):
         check_likewise(source(pool / "part"), "meaning", stages())
 
 
+def test_an_option_that_is_newer_than_the_layer_is_at_its_default(pool):
+    manifest = pool / "pool/meaning/manifest.json"
+    options = Corpus(pool / "pool").current("meaning").record("options.json")
+    for path, given in ((manifest, lambda value: value["options"]["options"]), (options, lambda value: value)):
+        value = json.loads(path.read_text())
+        assert given(value).pop("seed") == 0
+        path.write_text(json.dumps(value))
+    check_likewise(source(pool / "pool"), "meaning", stages())
+
+
 def test_files_that_options_name_must_be_what_they_were(pool):
     given = source(pool / "pool")
     assert likewise(given, "dsir", load)
