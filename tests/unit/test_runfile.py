@@ -142,6 +142,22 @@ def test_the_example(load, tmp_path):
     }
 
 
+def test_a_name_that_a_verb_and_all_steps_have_is_the_verbs_own(tmp_path, monkeypatch):
+    class SimilarConfig(StageConfig):
+        """Compare."""
+
+        to: list[InputFile] = Field(description="Files to be near to.")
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo.yaml").write_text("steps:\n  - similar: {to: [a.jsonl, b.jsonl#question], as: near}\n")
+    verbs = {**VERBS, "similar": SimilarConfig}
+    found = runfile.load("demo.yaml", verbs, Common, (), Execution).steps[0].options
+    assert found == {"to": [str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl#question")], "as": "near"}
+    (tmp_path / "demo.yaml").write_text("steps:\n  - similar: {to: a.jsonl}\n")
+    with pytest.raises(UsageError, match=r"to 'a\.jsonl': it must be a list"):
+        runfile.load("demo.yaml", verbs, Common, (), Execution)
+
+
 def test_a_verb_may_have_no_options(load):
     loaded = load("steps:\n- dedup:\n- cluster: {}\nexecution:\n")
     assert [step.options for step in loaded.steps] == [{}, {}]
