@@ -154,7 +154,7 @@ def test_a_name_that_a_verb_and_all_steps_have_is_the_verbs_own(tmp_path, monkey
     found = runfile.load("demo.yaml", verbs, Common, (), Execution).steps[0].options
     assert found == {"to": [str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl#question")], "as": "near"}
     (tmp_path / "demo.yaml").write_text("steps:\n  - similar: {to: a.jsonl}\n")
-    with pytest.raises(UsageError, match=r"to 'a\.jsonl': it must be a list"):
+    with pytest.raises(UsageError, match=r"a\.jsonl': it must be a list"):
         runfile.load("demo.yaml", verbs, Common, (), Execution)
 
 
