@@ -196,7 +196,9 @@ def _loaded(path: str) -> Any:
         model = fasttext.load_model(path)
         model.f.predict("\n", 1, 0.0, "strict")
     except ValueError as problem:
-        raise UsageError(f"--model '{path}': {problem}; give a supervised fastText model (.bin)") from None
+        raise UsageError(
+            f"--model '{path}': {str(problem).removeprefix(path).strip(' !')}; give a supervised fastText model (.bin)"
+        ) from None
     return model
 
 

@@ -111,11 +111,11 @@ def required_rule(text: str) -> tuple[str, float]:
     except ValueError:
         value = np.nan
     if match is None or not np.isfinite(value):
-        raise ValueError(f"'{text}': write COLUMN<=NUMBER or COLUMN>=NUMBER, such as eflaw<=70")
+        raise ValueError(f"--require '{text}': write COLUMN<=NUMBER or COLUMN>=NUMBER, such as eflaw<=70")
     known = [column.name for column in rule_columns.COLUMNS if not pa.types.is_string(column.type)]
     name = match[1].removeprefix(rule_columns.PREFIX)
     if name not in known:
-        raise ValueError(f"'{text}': there is no column '{name}'; there are {', '.join(known)}")
+        raise ValueError(f"--require '{text}': there is no column '{name}'; there are {', '.join(known)}")
     return ("max_" if match[2] == "<=" else "min_") + name, value
 
 

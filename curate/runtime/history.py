@@ -284,7 +284,7 @@ def _gone(corpus: Corpus, identity: str, seen: set[str]) -> dict[str, Any] | Non
 
 
 def _rejected_before(corpus: Corpus, identity: str) -> dict[str, Any] | None:
-    """The reject of a record that would have had this id: its place in a file, or an id that was taken."""
+    """The reject of a record that would have had this id: its place in a file, the file, or an id that was taken."""
     from curate.formats.documents import place_prefix
 
     for path in sorted((corpus.current(DOCUMENTS).folder / "rejects").glob("[!.]*.parquet")):
@@ -292,7 +292,8 @@ def _rejected_before(corpus: Corpus, identity: str) -> dict[str, Any] | None:
         position = rows["position"].cast(pa.string())
         prefixes = pa.array([place_prefix(file) for file in rows["file"].to_pylist()], pa.string())
         places = pc.binary_join_element_wise(prefixes, position, "#")
-        wanted = pc.or_(pc.equal(places, identity), pc.starts_with(rows["detail"], f"{identity} is the id of "))
+        placed = pc.or_(pc.equal(places, identity), pc.equal(prefixes, identity))
+        wanted = pc.or_(placed, pc.starts_with(rows["detail"], f"{identity} is the id of "))
         if found := rows.filter(wanted).to_pylist():
             return found[0]
     return None

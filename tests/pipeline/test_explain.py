@@ -208,6 +208,15 @@ def test_a_record_that_could_not_be_used(root):
     assert f"ingest could not use it: {mute['reason']}" in told(root, f"b.jsonl#{mute['position']}")
 
 
+def test_a_file_that_could_not_be_used_as_a_document(tmp_path):
+    material.write_lines(tmp_path / "raw/good.html", ["<p>words of a page"])
+    options = ("--extract", "none", "--max-errors", "1")
+    (tmp_path / "raw/empty.html").touch()
+    assert command("ingest", tmp_path / "raw", "--to", tmp_path / "pool", *options).returncode == 0
+    gone = history(tmp_path / "pool", "empty.html")["gone"]
+    assert (gone["rejected"]["file"], gone["rejected"]["reason"]) == ("empty.html", "empty file")
+
+
 def test_an_id_that_nothing_knows(root):
     with pytest.raises(UsageError, match=r"no document 'kepd'; near it: kept$"):
         history(root / "new_pool", "kepd")

@@ -103,7 +103,7 @@ def test_further_rules():
         ({"max_hash_ratio": "nan"}, "max_hash_ratio.*give a number"),
         ({"max_hash_ratio": -1}, "max_hash_ratio.*give a number"),
         ({"max_hash_ratio": True}, "max_hash_ratio.*give a number"),
-        ({"require": ["eflaw<70"]}, "write COLUMN<=NUMBER"),
+        ({"require": ["eflaw<70"]}, "--require 'eflaw<70': write COLUMN<=NUMBER"),
         ({"require": ["eflaw<=e"]}, "write COLUMN<=NUMBER"),
         ({"require": ["wordcount>=70"]}, "no column 'wordcount'; there are characters"),
         ({"recipe": "c5"}, "recipe"),
