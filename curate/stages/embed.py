@@ -26,9 +26,10 @@ class EmbedConfig(StageConfig):
 
     model: ModelPath = Field(
         BUILTIN,
-        description="'builtin' learns from a sample of the corpus and needs no download; or the id or folder of a "
-        "model: static token embeddings (model2vec, sentence-transformers), which need nothing more, or a "
-        "sentence-transformers or transformers model, which needs pip install 'curate[neural]'.",
+        description="'builtin' learns from a sample of the corpus and needs no download; texts in different languages "
+        "are far apart in it, whatever their subject; or the id or folder of a model: static token embeddings "
+        "(model2vec, sentence-transformers), which need nothing more, or a sentence-transformers or "
+        "transformers model, which needs pip install 'curate[neural]'.",
     )
     dimensions: int | None = Field(
         None,
@@ -178,7 +179,7 @@ def memory(load: Load, config: EmbedConfig) -> int:
 
 STAGE = Stage(
     name="embed",
-    revision=1,
+    revision=2,
     config=EmbedConfig,
     needs=needs,
     adds=adds,
