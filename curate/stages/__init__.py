@@ -25,6 +25,7 @@ ALL = (
     "semdedup",
     "prototypes",
     "similar",
+    "map",
     "fasttext",
     "dsir",
     "exclude",

@@ -41,6 +41,7 @@ CASES = {
     "exclude": Case({"min_mean": ["dsir=0.02"]}, before=("embed", "dsir", "cluster")),
     "split": Case({"parts": ["test=20", "train=60%"]}),
     "similar": Case({"to": [GOOD], "method": "nearest", "nearest": 2}, before=("embed",)),
+    "map": Case({"sample": 100, "cluster": "cluster_domain"}, before=("embed", "dsir", "cluster")),
     "language": Case(),
     "verdict": Case({"max_hash_ratio": "off"}, before=("rules",)),
     "fasttext": Case({"positive": [GOOD], "sample": 100, "epochs": 2}),
