@@ -11,9 +11,9 @@ the mean of the sample is taken away, since without that all vectors share one l
 Since all of this is linear in the features, a word's weight and its n-grams are folded into one
 row of a table, and a document costs its distinct words times the dimensions.
 
-The exponents and the share of the n-grams were chosen on nine mixes of real text (`scripts/bench/embed.py`):
+The exponents and the share of the n-grams were chosen on eight mixes of real text (`scripts/bench/embed.py`):
 k-means on the vectors against known sources, topics and sections, mean normalised mutual information over five
-seeds. There it is above scikit-learn's tf-idf and truncated SVD of the same length in all nine, by 0.03 to 0.29,
+seeds. There it is above scikit-learn's tf-idf and truncated SVD of the same length in all eight, by 0.03 to 0.29,
 and in seven above the same with sublinear counts and rare and frequent words left out; for sources and news topics
 together it is 0.01 below that. Language comes before subject: of two manuals in six languages, two
 clusters part the languages (0.36) and not the manuals (0.00), where those of plain tf-idf agree with the manuals by
