@@ -14,8 +14,8 @@ row of a table, and a document costs its distinct words times the dimensions.
 The exponents and the share of the n-grams were chosen on eight mixes of real text (`scripts/bench/embed.py`):
 k-means on the vectors against known sources, topics and sections, mean normalised mutual information over five
 seeds. There it is above scikit-learn's tf-idf and truncated SVD of the same length in all eight, by 0.03 to 0.29,
-and in seven above the same with sublinear counts and rare and frequent words left out; for sources and news topics
-together it is 0.01 below that. Language comes before subject: of two manuals in six languages, two
+and in six above the same with sublinear counts and rare and frequent words left out; in the two mixes of
+sources of all languages it is 0.01 below that. Language comes before subject: of two manuals in six languages, two
 clusters part the languages (0.36) and not the manuals (0.00), where those of plain tf-idf agree with the manuals by
 0.06 and of the tuned one by 0.44. Who wants subjects within a language names the language in `--where`.
 """
