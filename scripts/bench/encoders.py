@@ -44,7 +44,7 @@ def seconds(function: Callable[[], object]) -> tuple[float, float]:
 
 def main() -> None:
     """Measure and print."""
-    given = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    given = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     given.add_argument("--device", default="cpu")
     given.add_argument("--documents", type=int, default=1_000)
     given.add_argument("--layers", type=int, default=4)
