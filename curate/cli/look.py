@@ -153,8 +153,10 @@ def _show_spans(corpus: str, count: int, where: str | None, as_json: bool) -> No
         emit_json(found)
         return
     names = ("id", "start", "end", "reason", "of", "of_start")
+    if all(row["of"] is None for row in found):
+        names = names[:4]
     rows = [["" if row[name] is None else str(row[name]) for name in names] for row in found]
-    headings = ("id", "from byte", "to byte", "reason", "stood before in", "at byte")
+    headings = ("id", "from byte", "to byte", "reason", "stood before in", "at byte")[: len(names)]
     print(
         table(headings, rows, right=(1, 2, 5))
         if rows

@@ -79,7 +79,8 @@ def memory(load: Load, config: LanguageConfig) -> int:
         return (96 << 20) + 48 * load.rows
     if config.model == BUILTIN:
         return max(160 << 20, load.reading + (72 << 20) + 48 * load.rows)
-    return load.reading + os.path.getsize(config.model) * 3 // 2 + (16 << 20) + 48 * load.rows
+    file = os.path.getsize(config.model) if os.path.isfile(config.model) else 0
+    return load.reading + file * 3 // 2 + (16 << 20) + 48 * load.rows
 
 
 STAGE = Stage(

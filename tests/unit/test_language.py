@@ -3,7 +3,8 @@ import pytest
 
 from curate.algorithms import fasttext, language
 from curate.errors import UsageError
-from curate.stages.language import STAGE, LanguageConfig
+from curate.stage import Load
+from curate.stages.language import STAGE, LanguageConfig, memory
 
 SENTENCES = {
     "en": "The committee will meet again on Thursday to discuss the results of the inquiry.",
@@ -147,3 +148,10 @@ def test_a_model_that_is_none_or_has_other_labels_is_refused(model, tmp_path, mo
     monkeypatch.setattr(fasttext.iso639, "of_label", lambda label: None)
     with pytest.raises(UsageError, match="no code of a language"):
         fasttext.load_languages(model)
+
+
+def test_the_memory_of_a_model_that_is_not_there_is_no_error_of_its_own(tmp_path):
+    load = Load("apply", 0, 1, 100)
+    missing = memory(load, LanguageConfig(model=str(tmp_path / "lid.bin")))
+    (tmp_path / "lid.bin").write_bytes(b"x" * 100)
+    assert memory(load, LanguageConfig(model=str(tmp_path / "lid.bin"))) == missing + 150
