@@ -162,7 +162,8 @@ def _say(running: Session) -> None:
 
     stage, result = running.results[-1]
     row = step_row(stage, result)
-    running.reporter.line(f"    {row[1]} in, {row[2]} out; {row[7]}; {row[8]}, {row[9]}")
+    told = "" if row[7] == "none" else f"{row[7]}; "
+    running.reporter.line(f"    {row[1]} in, {row[2]} out; {told}{row[8]}, {row[9]}")
     for line in report_lines(result.plan) if result.executed else []:
         running.reporter.line(f"    {line}")
 

@@ -219,6 +219,15 @@ def test_a_dry_run_leaves_out_options_that_nobody_gave():
     assert explain_lines(found)[1] == "  options: a=0, d=['x']"
 
 
+def test_a_recipe_says_of_each_step_what_went_only_where_something_did(tmp_path):
+    material.write_lines(tmp_path / "raw/x.txt", ["a", "bb"])
+    steps = ["lines: {sources: [raw], to: pool}", "length: {}", "select: {where: length > 1, to: kept}"]
+    (tmp_path / "recipe.yaml").write_text("steps:\n" + "".join(f"  - {step}\n" for step in steps))
+    done = command("run", "recipe.yaml", cwd=tmp_path)
+    assert re.search(r"2 in, 2 out; \d", done.stdout + done.stderr)
+    assert "2 in, 1 out; not chosen by --where 1; " in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("made", [[], ["lines"], ["lines", "length"]])
 def test_a_dry_run_of_a_recipe_at_any_stage(tmp_path, made):
     material.write_lines(tmp_path / "raw/x.txt", material.docstrings()[:5])
