@@ -132,7 +132,7 @@ def _show_rejects(corpus: str, count: int, where: str | None, as_json: bool) -> 
         emit_json(found)
         return
     rows = [
-        (row["layer"], row["file"], f"{row['unit']} {row['position']}", row["reason"], row["detail"][:60])
+        (row["layer"], row["file"], f"{row['unit']} {row['position']}", row["reason"], row["detail"][:120])
         for row in found
     ]
     print(

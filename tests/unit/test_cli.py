@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.cli import printing
+from curate.cli import look, printing
 from curate.cli.running import explain_lines, parse_bytes
 from curate.errors import UsageError
 from curate.stages import ALL, stages
@@ -346,3 +346,11 @@ def test_numbers_for_people():
         "1:02:05 h",
     ]
     assert printing.table(("a", "bb"), [("x", 10)], right=(1,)).splitlines() == ["a  bb", "-  --", "x  10"]
+
+
+def test_a_sentence_on_a_reject_is_not_cut(monkeypatch, capsys):
+    detail = "10000000 bytes by its head, and neither a record nor the end is behind them"
+    row = {"layer": "documents", "file": "f", "unit": "byte", "position": 0, "reason": "r", "detail": detail}
+    monkeypatch.setattr("curate.runtime.status.rejects", lambda *_: [row])
+    look._show_rejects("corpus", 5, None, as_json=False)
+    assert detail in capsys.readouterr().out
