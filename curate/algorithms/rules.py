@@ -17,9 +17,9 @@ from curate.kernels import rules as kernels
 from curate.kernels import rules_lines as lines
 from curate.kernels.rules_characters import characters
 from curate.kernels.rules_lexicon import GOPHER as BIT_OF_GOPHER
-from curate.kernels.rules_lexicon import KEY, PIECES, SHAPES, STOPS, UNIT, find, hash_word, shape
+from curate.kernels.rules_lexicon import KEY, PIECES, SHAPES, STOPS, UNIT, filter_bit, find, hash_word, shape
 
-_BATCH = 1024
+_BATCH = 4096
 _LANGUAGES = sorted(STOP_WORDS)
 
 
@@ -188,4 +188,6 @@ def _enter(table: np.ndarray, word: str) -> int:
     key = hash_word(data, 0, len(data))
     place = int(find(table, np.uint64(key)))
     table[KEY, place] = key
+    column, bit = filter_bit(np.uint64(key))
+    table[SHAPES, int(column)] |= np.uint64(1) << np.uint64(bit)
     return place

@@ -16,6 +16,8 @@ from numba.np.arrayobj import make_array
 _BYTE = ir.IntType(8)
 _LONG = ir.IntType(64)
 _BLOCK = ir.VectorType(_BYTE, 64)
+_HALF_BLOCK = ir.VectorType(_BYTE, 32)
+_TRIGRAMS = ("vas", "psu", "f u", "acy", "kie")
 
 
 def _trailing_zeros(typingctx, value):
@@ -77,6 +79,103 @@ def _block(typingctx, data, at):
     return pair(data, types.uint64), generate
 
 
+def _every(kind, value):
+    return ir.Constant(kind, [value] * kind.count)
+
+
+def _within(builder, block, first, number):
+    """Which bytes are one of `number` from `first` on."""
+    return builder.icmp_unsigned("<", builder.sub(block, _every(block.type, first)), _every(block.type, number))
+
+
+def _mask(builder, flags):
+    """A uint64 of a vector of at most 64 flags, the lowest bit for the first."""
+    bits = builder.bitcast(flags, ir.IntType(flags.type.count))
+    return bits if flags.type.count == 64 else builder.zext(bits, _LONG)
+
+
+def _small(builder, block):
+    return builder.or_(block, _every(block.type, 32))
+
+
+def _beyond_ascii(builder, block):
+    return builder.icmp_signed("<", block, _every(block.type, 0))
+
+
+def _white(builder, block):
+    return builder.or_(_within(builder, block, 9, 5), _within(builder, block, 28, 5))
+
+
+def _masks_of(kind, number, flags_of):
+    """An intrinsic (data, at): masks of the vector of bytes at data[at]; one mask if `number` is 1."""
+
+    def typed(typingctx, data, at):
+        result = types.UniTuple(types.uint64, number) if number > 1 else types.uint64
+
+        def generate(context, builder, signature, arguments):
+            block = _read(context, builder, signature, arguments, kind)
+            masks = [_mask(builder, flags) for flags in flags_of(builder, block)]
+            if number == 1:
+                return masks[0]
+            return impl_ret_untracked(context, builder, result, context.make_tuple(builder, result, masks))
+
+        return result(data, types.uint64), generate
+
+    return typed
+
+
+def _chunk_flags(builder, block):
+    letters = _within(builder, _small(builder, block), ord("a"), 26)
+    return letters, builder.or_(_white(builder, block), _beyond_ascii(builder, block))
+
+
+def _kind_flags(builder, block):
+    return (
+        _beyond_ascii(builder, block),
+        _within(builder, _small(builder, block), ord("a"), 26),
+        _within(builder, block, ord("0"), 10),
+        _within(builder, block, ord("A"), 26),
+        _white(builder, block),
+        builder.icmp_unsigned("==", block, _every(block.type, ord("#"))),
+        builder.icmp_unsigned("==", block, _every(block.type, ord("."))),
+    )
+
+
+def _line_flags(builder, block):
+    found = _within(builder, block, 10, 4)
+    for first, number in ((28, 3), (0xC2, 1), (0xE2, 1)):
+        found = builder.or_(found, _within(builder, block, first, number))
+    return (found,)
+
+
+def _phrase_mask(typingctx, data, at):
+
+    def generate(context, builder, signature, arguments):
+        array, place = arguments
+        blocks = []
+        for i in range(3):
+            here = builder.add(place, ir.Constant(_LONG, i))
+            blocks.append(_read(context, builder, signature, [array, here], _BLOCK))
+        found = builder.icmp_unsigned("==", blocks[0], _every(_BLOCK, ord("{")))
+        blocks = [_small(builder, block) for block in blocks]
+        for trigram in _TRIGRAMS:
+            same = [
+                builder.icmp_unsigned("==", b, _every(_BLOCK, ord(c))) for b, c in zip(blocks, trigram, strict=True)
+            ]
+            found = builder.or_(found, builder.and_(builder.and_(same[0], same[1]), same[2]))
+        return _mask(builder, found)
+
+    return types.uint64(data, types.uint64), generate
+
+
+def _ones(typingctx, value):
+
+    def generate(context, builder, signature, arguments):
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), generate
+
+
 trailing_zeros: Any = intrinsic(_trailing_zeros)
 """trailing_zeros(value): the number of zero bits below the lowest one of a uint64, which must not be zero."""
 eight: Any = intrinsic(_eight)
@@ -86,3 +185,16 @@ put_eight: Any = intrinsic(_put_eight)
 block_masks: Any = intrinsic(_block)
 """block_masks(data, at): of data[at:at + 64], the uint64 masks of ASCII word characters (as Python's `\\\\w`) and of
 bytes beyond ASCII, the lowest bit for the first byte."""
+ones: Any = intrinsic(_ones)
+"""ones(value): the number of bits set in a uint64."""
+chunk_masks: Any = intrinsic(_masks_of(_HALF_BLOCK, 2, _chunk_flags))
+"""chunk_masks(data, at): of data[at:at + 32], as the low 32 bits of uint64, the masks of ASCII letters, and of white
+space (as `str.isspace`) and of bytes beyond ASCII."""
+kind_masks: Any = intrinsic(_masks_of(_BLOCK, 7, _kind_flags))
+"""kind_masks(data, at): of data[at:at + 64] the masks of bytes beyond ASCII, ASCII letters, digits, capitals, white space
+(as `str.isspace`), number signs and full stops."""
+line_mask: Any = intrinsic(_masks_of(_BLOCK, 1, _line_flags))
+"""line_mask(data, at): of data[at:at + 64] the mask of bytes that end a line, or may begin a character that does."""
+phrase_mask: Any = intrinsic(_phrase_mask)
+"""phrase_mask(data, at): of data[at:at + 64] the mask of curly brackets and of three letters of each phrase that C4's
+rules look for, in either case; reads two bytes more."""

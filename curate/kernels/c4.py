@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from curate.kernels import njit
+from curate.kernels.bits import phrase_mask, trailing_zeros
 from curate.kernels.rules_characters import DECIMAL, SPACE, bits, line_end, strip
-from curate.kernels.scan import copy
+from curate.kernels.scan import copy, find_byte
 from curate.kernels.unicode import decode
 
 KEPT, LONG_WORD, NOT_ENDED, FEW_WORDS, JAVASCRIPT, POLICY, KINDS = range(7)
@@ -41,6 +42,10 @@ for _first, _after in ("ja", "lo", "te", "pr", "co", "us"):
 _EDIT = _phrase("[edit]")
 _CITATION_NEEDED = _phrase("[citation needed]")
 
+_OPENS = np.uint8(91)
+_64 = np.uint64(64)
+_66 = np.uint64(66)
+
 _HAS_LOREM_IPSUM, _HAS_JAVASCRIPT, _HAS_POLICY, _HAS_CURLY_BRACKET = 1, 2, 4, 8
 
 
@@ -56,6 +61,20 @@ def _is_at(data, at, end, phrase):
         if byte != phrase[i]:
             return False
     return True
+
+
+@njit(nogil=True, cache=True)
+def _may_have_phrase(data, start, end):
+    """False only where data[start:end] has no phrase and no curly bracket."""
+    at, stop, room = np.uint64(start), np.uint64(end), np.uint64(len(data))
+    while at < stop:
+        if at + _66 > room:
+            return True
+        found = phrase_mask(data, at)
+        if found and at + trailing_zeros(found) < stop:
+            return True
+        at += _64
+    return False
 
 
 @njit(nogil=True, cache=True)
@@ -109,13 +128,14 @@ def _without_citations(data, start, end, characters, out, to):
     """Copy data[start:end] without citation marks; gives where the copy ends and how many there were."""
     cited = 0
     begin = start
-    for at in range(start, end):
-        if data[at] == 91 and at >= begin:
-            length = citation(data, at, end, characters)
-            if length:
-                to = copy(data, begin, at, out, to)
-                begin = at + length
-                cited += 1
+    at = find_byte(data, start, end, _OPENS)
+    while at < end:
+        length = citation(data, at, end, characters)
+        if length:
+            to = copy(data, begin, at, out, to)
+            begin = at + length
+            cited += 1
+        at = find_byte(data, at + max(length, 1), end, _OPENS)
     return copy(data, begin, end, out, to), cited
 
 
@@ -169,7 +189,7 @@ def clean_line(data, start, end, characters, ended_only, out, to):
         return NOT_ENDED, 0, cited, stop
     if number < LEAST_WORDS:
         return FEW_WORDS, marks, cited, stop
-    found = _phrases(out, to, stop)
+    found = _phrases(out, to, stop) if cited or _may_have_phrase(data, start, end) else 0
     if found & _HAS_LOREM_IPSUM:
         marks |= LOREM_IPSUM
     if found & _HAS_JAVASCRIPT:

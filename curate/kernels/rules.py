@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from curate.kernels import njit
+from curate.kernels.bits import chunk_masks, kind_masks, ones, trailing_zeros
 from curate.kernels.c4 import ENDED, KEPT, KINDS, clean_line
 from curate.kernels.rules_characters import (
     CAPITAL,
@@ -29,7 +30,18 @@ from curate.kernels.rules_characters import (
     strip,
 )
 from curate.kernels.rules_grams import LONGEST, MOST_WORDS, Grams, grams_room, repeat_words
-from curate.kernels.rules_lexicon import EXCEPTION, GOPHER, PIECES, STOPS, find, has_shape, hash_word
+from curate.kernels.rules_lexicon import (
+    EXCEPTION,
+    GOPHER,
+    PIECES,
+    STOPS,
+    find,
+    has_shape,
+    hash_word,
+    may_know,
+    mix_sixteen,
+    sixteen,
+)
 from curate.kernels.rules_lines import (
     LINE_FIELDS,
     MOST_LINES,
@@ -39,15 +51,12 @@ from curate.kernels.rules_lines import (
 from curate.kernels.rules_parse import TABLE, parsed_bytes
 from curate.kernels.rules_words import (
     BEGINS,
-    CHUNK,
     ENDINGS,
     PLACES,
     chunk_room,
     cut_chunk,
     kinds_of,
     read_chunk,
-    read_plain,
-    with_common,
 )
 from curate.kernels.unicode import decode
 
@@ -106,10 +115,14 @@ _FULL_STOP = 46
 _ELLIPSIS = 0x2026
 _0 = np.uint64(0)
 _1 = np.uint64(1)
-_58 = np.uint64(58)
-_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
-_PLACES = np.zeros(64, dtype=np.int64)
-_PLACES[[((0x03F79D71B4CB0A89 << i) & (1 << 64) - 1) >> 58 for i in range(64)]] = np.arange(64)
+_8 = np.uint64(8)
+_63 = np.uint64(63)
+_BYTE = np.uint64(255)
+_BEYOND = np.uint64(1 << 32)
+_PLANES = 40
+_CACHED = 1024
+_CACHE_MASK = np.uint64(_CACHED - 1)
+_LETTERS = np.int64(LETTER)
 _LANGUAGE_BITS = np.uint64((1 << LANGUAGES) - 1)
 
 
@@ -117,7 +130,9 @@ class Room(NamedTuple):
     """Scratch for documents of at most a number of bytes.
 
     chunk: see `rules_words.CODES`. seen: uint64, for lines. text: uint8, what C4 keeps. parse: int32.
-    languages: int64, shape (LANGUAGES,), stop words of each.
+    languages: uint64, shape (_PLANES,), stop words of each by bit-sliced counters: plane k has bit k of every count.
+    cache: uint64, shape (_CACHED, 16), odd chunks met before; a row is the bytes of a chunk (two numbers), its size and, from
+    bit 8 on, how many words it is cut into, and of each its hash, its end, length and kinds, and its stop word bits.
     """
 
     chunk: np.ndarray
@@ -126,6 +141,7 @@ class Room(NamedTuple):
     text: np.ndarray
     parse: np.ndarray
     languages: np.ndarray
+    cache: np.ndarray
 
 
 @njit(nogil=True, cache=True)
@@ -144,7 +160,8 @@ def make_room(longest):
         np.empty(lines, np.uint64),
         np.empty(longest + 1, np.uint8),
         np.empty(TABLE, np.int32),
-        np.empty(LANGUAGES, np.int64),
+        np.empty(_PLANES, np.uint64),
+        np.zeros((_CACHED, 16), np.uint64),
     )
 
 
@@ -166,10 +183,9 @@ def measure(offsets, data, characters, lexicon, out):
         room.languages[:] = 0
         kept = read_lines(
             data, start, end, characters, lexicon,
-            room.chunk, room.grams.hashes, room.grams.lengths, room.languages, room.text, row,
+            room.chunk, room.grams.hashes, room.grams.lengths, room.languages, room.cache, room.text, row,
         )  # fmt: skip
-        row[LANGUAGE] = np.argmax(room.languages)
-        row[LANGUAGE_WORDS] = room.languages[row[LANGUAGE]]
+        row[LANGUAGE], row[LANGUAGE_WORDS] = _most(room.languages)
         first, last = strip(room.text, 0, kept, characters)
         if last - first == end - start and np.array_equal(room.text[first:last], data[start:end]):
             row[C4_CHARACTERS] = row[CHARACTERS]
@@ -192,10 +208,46 @@ def _count_repeats(data, start, grams, row):
 
 
 @njit(nogil=True, cache=True)
+def _most(languages):
+    """The language with the most stop words, the first of several, and how many."""
+    used = _PLANES
+    while used and languages[used - 1] == _0:
+        used -= 1
+    best, most = 0, 0
+    for i in range(LANGUAGES):
+        number = 0
+        for plane in range(used):
+            number |= np.int64(languages[plane] >> np.uint64(i) & _1) << plane
+        if number > most:
+            best, most = i, number
+    return best, most
+
+
+@njit(nogil=True, cache=True)
 def _count_kinds(data, start, end, characters, row):
-    """Characters by kind, number signs and ellipses."""
-    letters, digits, capitals, spaces, symbols, hashes, ellipses, number, dots = 0, 0, 0, 0, 0, 0, 0, 0, 0
-    at = start
+    """Characters by kind, number signs and ellipses: 64 bytes of ASCII at once."""
+    at, dots = start, 0
+    while at < end:
+        if at + 64 <= end:
+            high, letters, digits, capitals, spaces, hashes, stops = kind_masks(data, np.uint64(at))
+            if not (high or stops & (stops >> _1) or (dots and stops & _1)):
+                row[CHARACTERS] += 64
+                row[LETTERS] += np.int64(ones(letters))
+                row[DIGITS] += np.int64(ones(digits))
+                row[CAPITALS] += np.int64(ones(capitals))
+                row[SPACES] += np.int64(ones(spaces))
+                row[SYMBOLS] += np.int64(ones(~(letters | digits | spaces)))
+                row[HASHES] += np.int64(ones(hashes))
+                dots = np.int64(stops >> _63)
+                at += 64
+                continue
+        at, dots = _count_each(data, at, min(at + 64, end), dots, characters, row)
+
+
+@njit(nogil=True, cache=True)
+def _count_each(data, at, end, dots, characters, row):
+    """`_count_kinds` of the characters that begin from `at` to `end`; gives the end of the last and its full stops."""
+    letters, digits, capitals, spaces, symbols, hashes, ellipses, number = 0, 0, 0, 0, 0, 0, 0, 0
     while at < end:
         byte = data[at]
         if byte < 128:
@@ -218,12 +270,19 @@ def _count_kinds(data, start, end, characters, row):
         capitals += flags & CAPITAL != 0
         spaces += flags & SPACE != 0
         symbols += flags & SYMBOL != 0
-    row[CHARACTERS], row[LETTERS], row[DIGITS], row[CAPITALS] = number, letters, digits, capitals
-    row[SPACES], row[SYMBOLS], row[HASHES], row[ELLIPSES] = spaces, symbols, hashes, ellipses
+    row[CHARACTERS] += number
+    row[LETTERS] += letters
+    row[DIGITS] += digits
+    row[CAPITALS] += capitals
+    row[SPACES] += spaces
+    row[SYMBOLS] += symbols
+    row[HASHES] += hashes
+    row[ELLIPSES] += ellipses
+    return at, dots
 
 
 @njit(nogil=True, cache=True)
-def read_lines(data, start, end, characters, lexicon, chunk, hashes, lengths, languages, text, row):
+def read_lines(data, start, end, characters, lexicon, chunk, hashes, lengths, languages, cache, text, row):
     """Words, sentences and C4's rules, line by line; gives the bytes of what C4 keeps, in `text`."""
     lengths[0] = 0
     kept = 0
@@ -232,7 +291,7 @@ def read_lines(data, start, end, characters, lexicon, chunk, hashes, lengths, la
         stop, following = line_end(data, at, end)
         first, last = strip(data, at, stop, characters)
         before = row[WORDS]
-        sentences = _read_words(data, first, last, characters, lexicon, chunk, hashes, lengths, languages, row)
+        sentences = _read_words(data, first, last, characters, lexicon, chunk, hashes, lengths, languages, cache, row)
         words = row[WORDS] - before
         row[ROWS] += 1
         row[SENTENCES] += sentences
@@ -270,8 +329,12 @@ def _count_ends(data, first, last, row):
 
 
 @njit(nogil=True, cache=True)
-def _read_words(data, start, end, characters, lexicon, chunk, hashes, lengths, languages, row):
-    """Count the words of a line, which begins and ends with no white space; gives the sentences."""
+def _read_words(data, start, end, characters, lexicon, chunk, hashes, lengths, languages, cache, row):
+    """Count the words of a line, which begins and ends with no white space; gives the sentences.
+
+    Letters with white space or one parted mark after them are a word or two at once; other short chunks are looked up
+    among those met before, and cut if they are not there.
+    """
     state = 0
     at = start
     while at < end:
@@ -279,35 +342,89 @@ def _read_words(data, start, end, characters, lexicon, chunk, hashes, lengths, l
         state = _after_space(state) if spaced else state
         if at == end:
             break
-        begin = at
-        at, seen, every = read_plain(data, at, end, characters)
-        closed = _closes(data, at, end, every, characters)
-        if at == begin and closed:
-            state = _add_mark(data, at, state, characters, hashes, lengths, languages, row)
-            at += 1
-            continue
-        if at > begin and at - begin < CHUNK and (closed or _is_over(data, at, end)):
-            key = hash_word(data, begin, at)
-            place = find(lexicon, key)
-            whole = closed and has_shape(lexicon, data[begin], data[at], at + 1 - begin)
-            if not (whole or lexicon[PIECES, place] & EXCEPTION):
-                flags = with_common(np.int64(seen), np.int64(every))
-                state = _after_word(state, at - begin, flags)
-                _add_word(key, lexicon[STOPS, place], at, at - begin, flags, hashes, lengths, languages, row)
+        run, size = _measure_chunk(data, at, end)
+        closed = run + 1 == size and _closes(data, at, at + run, characters)
+        if run and (run == size or closed):
+            key = hash_word(data, at, at + run)
+            pieces, stops = _0, _0
+            if may_know(lexicon, key):
+                place = find(lexicon, key)
+                pieces, stops = lexicon[PIECES, place] & EXCEPTION, lexicon[STOPS, place]
+            if not (pieces or (closed and has_shape(lexicon, data[at], data[at + run], size))):
+                at += run
+                state = _after_word(state, run, _LETTERS)
+                _add_word(key, stops, at, run, _LETTERS, hashes, lengths, languages, row)
                 if closed:
                     state = _add_mark(data, at, state, characters, hashes, lengths, languages, row)
                     at += 1
                 continue
+        if 0 < size <= 16:
+            low, high = sixteen(data, np.uint64(at), np.uint64(size))
+            place = mix_sixteen(np.uint64(size), low, high) & _CACHE_MASK
+            met = cache[place]
+            if met[0] != low or met[1] != high or met[2] & _BYTE != np.uint64(size):
+                if not _meet(data, at, characters, lexicon, chunk, size, low, high, met):
+                    size = 0
+            for i in range(np.int64(met[2] >> _8) if size else 0):
+                last, packed = at + np.int64(met[3 * i + 4] & _BYTE), np.int64(met[3 * i + 4] >> _8)
+                length, flags = packed & 255, packed >> 8
+                state = _after_word(state, length, flags)
+                _add_word(met[3 * i + 3], met[3 * i + 5], last, length, flags, hashes, lengths, languages, row)
+            if size:
+                at += size
+                continue
+        begin = at
         at, number = read_chunk(data, begin, end, characters, chunk)
         for i in range(cut_chunk(data, number, lexicon, chunk)):
-            first, last = chunk[BEGINS, i], chunk[ENDINGS, i]
-            flags = kinds_of(first, last, chunk)
-            state = _after_word(state, last - first, flags)
-            stop = chunk[PLACES, last]
-            key = hash_word(data, chunk[PLACES, first], stop)
-            stops = lexicon[STOPS, find(lexicon, key)] if flags & LETTER else _0
-            _add_word(key, stops, stop, last - first, flags, hashes, lengths, languages, row)
+            key, stops, stop, length, flags = _word_of(data, i, lexicon, chunk)
+            state = _after_word(state, length, flags)
+            _add_word(key, stops, stop, length, flags, hashes, lengths, languages, row)
     return state >> 1
+
+
+@njit(nogil=True, cache=True, forceinline=True)
+def _measure_chunk(data, at, end):
+    """How many letters the chunk begins with and how many bytes it has; 0, 0 if it is not ASCII of less than 32."""
+    if at + 32 > len(data):
+        return 0, 0
+    letters, stops = chunk_masks(data, np.uint64(at))
+    left = end - at
+    if left < 32:
+        bit = _1 << np.uint64(left)
+        letters &= bit - _1
+        stops |= bit
+    run = np.int64(trailing_zeros(~letters))
+    size = np.int64(trailing_zeros(stops | _BEYOND))
+    if size == 32 or (size < left and data[at + size] > 127):
+        return 0, 0
+    return run, size
+
+
+@njit(nogil=True, cache=True, forceinline=True)
+def _word_of(data, i, lexicon, chunk):
+    """Of the i-th word of a chunk: the hash, stop word bits, end, characters and kinds."""
+    first, last = chunk[BEGINS, i], chunk[ENDINGS, i]
+    flags = kinds_of(first, last, chunk)
+    stop = chunk[PLACES, last]
+    key = hash_word(data, chunk[PLACES, first], stop)
+    stops = lexicon[STOPS, find(lexicon, key)] if flags & LETTER else _0
+    return key, stops, stop, last - first, flags
+
+
+@njit(nogil=True, cache=True)
+def _meet(data, at, characters, lexicon, chunk, size, low, high, met):
+    """Cut a chunk of at most 16 bytes of ASCII and write it to a row of the cache; false if it has too many words."""
+    _, number = read_chunk(data, at, at + size, characters, chunk)
+    words = cut_chunk(data, number, lexicon, chunk)
+    if words > 4:
+        return False
+    met[0], met[1], met[2] = low, high, np.uint64(words << 8 | size)
+    for i in range(words):
+        key, stops, stop, length, flags = _word_of(data, i, lexicon, chunk)
+        met[3 * i + 3] = key
+        met[3 * i + 4] = np.uint64(stop - at | length << 8 | flags << 16)
+        met[3 * i + 5] = stops
+    return True
 
 
 @njit(nogil=True, cache=True, forceinline=True)
@@ -319,17 +436,13 @@ def _add_mark(data, at, state, characters, hashes, lengths, languages, row):
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def _is_over(data, at, end):
-    """Whether a chunk surely ends at a place: the text does, or ASCII white space begins."""
-    return at == end or data[at] == 32 or 9 <= data[at] <= 13
-
-
-@njit(nogil=True, cache=True, forceinline=True)
-def _closes(data, at, end, every, characters):
-    """Whether the character at a place is a suffix that ends its chunk, after characters without a rule."""
-    if at == end or data[at] > 127 or not _is_over(data, at + 1, end):
+def _closes(data, begin, at, characters):
+    """Whether the ASCII character at a place is a suffix after the letters from `begin` on."""
+    if data[at] > 127:
         return False
-    return characters[data[at]] & SUFFIX != 0 or (data[at] == _FULL_STOP and every & CLOSES != 0)
+    if characters[data[at]] & SUFFIX:
+        return True
+    return data[at] == _FULL_STOP and at > begin and characters[data[at - 1]] & CLOSES != 0
 
 
 @njit(nogil=True, cache=True)
@@ -399,7 +512,9 @@ def _add_word(key, stops, end, length, flags, hashes, lengths, languages, row):
     row[MINI_WORDS] += length <= 3
     if stops:
         row[STOP_WORDS] |= np.int64(stops >> GOPHER)
-        stops &= _LANGUAGE_BITS
-        while stops:
-            languages[_PLACES[((stops & (~stops + _1)) * _DE_BRUIJN) >> _58]] += 1
-            stops &= stops - _1
+        carry, plane = stops & _LANGUAGE_BITS, 0
+        while carry:
+            before = languages[plane]
+            languages[plane] = before ^ carry
+            carry &= before
+            plane += 1

@@ -13,6 +13,7 @@ import unicodedata
 import numpy as np
 
 from curate.kernels import cache_folder, njit
+from curate.kernels.bits import line_mask, trailing_zeros
 from curate.kernels.unicode import decode
 from curate.storage.files import replacing
 
@@ -53,6 +54,8 @@ SYMBOL = np.uint32(1 << 19)
 """Neither letter, number, combining mark nor white space."""
 
 _NONE = np.uint32(0)
+_1 = np.uint64(1)
+_64 = np.uint64(64)
 _LIMIT = 0x32000
 """No assigned character from here on is of any class, but for tags and private use."""
 
@@ -199,18 +202,34 @@ def count_characters(data, start, end):
 @njit(nogil=True, cache=True)
 def line_end(data, start, end):
     """Where the line from `start` on ends, and where the next one begins, as `str.splitlines` has it."""
-    at = start
-    while at < end:
-        byte = data[at]
-        if byte < 31:
-            if 10 <= byte <= 13 or byte >= 28:
-                if byte == 13 and at + 1 < end and data[at + 1] == 10:
-                    return at, at + 2
-                return at, at + 1
-        elif byte == 0xC2:
-            if data[at + 1] == 0x85:
-                return at, at + 2
-        elif byte == 0xE2 and data[at + 1] == 0x80 and (data[at + 2] == 0xA8 or data[at + 2] == 0xA9):
-            return at, at + 3
-        at += 1
+    base, stop, room = np.uint64(start), np.uint64(end), np.uint64(len(data))
+    while base < stop and base + _64 <= room:
+        found = line_mask(data, base)
+        while found:
+            at = base + trailing_zeros(found)
+            if at >= stop:
+                return end, end
+            size = _break_at(data, np.int64(at), end)
+            if size:
+                return np.int64(at), np.int64(at) + size
+            found &= found - _1
+        base += _64
+    for place in range(np.int64(base), end):
+        size = _break_at(data, place, end)
+        if size:
+            return place, place + size
     return end, end
+
+
+@njit(nogil=True, cache=True)
+def _break_at(data, at, end):
+    """Bytes of the end of a line at a place, or 0."""
+    byte = data[at]
+    if byte < 31:
+        if 10 <= byte <= 13 or byte >= 28:
+            return 2 if byte == 13 and at + 1 < end and data[at + 1] == 10 else 1
+    elif byte == 0xC2:
+        return 2 if data[at + 1] == 0x85 else 0
+    elif byte == 0xE2 and data[at + 1] == 0x80 and (data[at + 2] == 0xA8 or data[at + 2] == 0xA9):
+        return 3
+    return 0

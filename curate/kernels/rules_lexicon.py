@@ -5,53 +5,76 @@ from __future__ import annotations
 import numpy as np
 
 from curate.kernels import njit
-from curate.kernels.hashing import mix64
+from curate.kernels.bits import eight
 
 KEY, PIECES, STOPS, SHAPES = range(4)
 """Rows of a lexicon, an open-addressed table of words: uint64, shape (4, 2^k).
 
 KEY: `hash_word`, 0 for an empty place. PIECES: of an exception the characters of each piece, four bits each, the first
 lowest; UNIT for a unit of measurement. STOPS: a bit for each language whose stop word it is, from the lowest, and
-from GOPHER on one for each of Gopher's. SHAPES: in the first 64 columns a bit for the `shape` of each exception.
+from GOPHER on one for each of Gopher's. SHAPES: in the first 64 columns a bit for the `shape` of each exception, in the 2,048 from FILTER on one for the
+17 highest bits of each key.
 """
 UNIT = np.uint64(1 << 32)
 EXCEPTION = UNIT - np.uint64(1)
 GOPHER = np.uint64(56)
 
+FILTER = np.uint64(64)
+_FILTER_SHIFT = np.uint64(64 - 17)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_A = np.uint64(0xBF58476D1CE4E5B9)
+_B = np.uint64(0x94D049BB133111EB)
 _0 = np.uint64(0)
 _1 = np.uint64(1)
+_3 = np.uint64(3)
 _6 = np.uint64(6)
 _8 = np.uint64(8)
+_16 = np.uint64(16)
+_29 = np.uint64(29)
+_32 = np.uint64(32)
 _63 = np.uint64(63)
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def _load(data, at):
-    first = np.uint64(at)
-    value = _0
-    for i in range(8):
-        value |= np.uint64(data[first + np.uint64(i)]) << (_8 * np.uint64(i))
-    return value
+def _lowest(value, number):
+    """The lowest `number` bytes of a uint64."""
+    return value if number >= _8 else value & ((_1 << (number << _3)) - _1)
+
+
+@njit(nogil=True, cache=True, forceinline=True)
+def sixteen(data, first, size):
+    """The `size` bytes, at most sixteen, from data[first] on as two little-endian uint64; all arguments uint64."""
+    if first + _16 <= np.uint64(len(data)):
+        low = _lowest(eight(data, first), size)
+        return low, _lowest(eight(data, first + _8), size - _8) if size > _8 else _0
+    low, high = _0, _0
+    for i in range(np.int64(size)):
+        if i < 8:
+            low |= np.uint64(data[first + np.uint64(i)]) << np.uint64(8 * i)
+        else:
+            high |= np.uint64(data[first + np.uint64(i)]) << np.uint64(8 * i - 64)
+    return low, high
+
+
+@njit(nogil=True, cache=True, forceinline=True)
+def mix_sixteen(value, low, high):
+    """A hash so far with sixteen more bytes, by three odd multipliers."""
+    value = (value ^ low) * _A
+    value = (value ^ (value >> _32) ^ high) * _B
+    value = (value ^ (value >> _29)) * _GOLDEN
+    return value ^ (value >> _32)
 
 
 @njit(nogil=True, cache=True, forceinline=True)
 def hash_word(data, start, end):
     """A 64-bit hash, never 0, of data[start:end], which is not empty."""
-    length = end - start
-    value = np.uint64(length) * _GOLDEN
-    at = start
-    while end - at > 8:
-        value = mix64(value ^ _load(data, at))
-        at += 8
-    rest = end - at
-    if end >= 8:
-        tail = _load(data, end - 8) >> (_8 * np.uint64(8 - rest))
-    else:
-        tail = _0
-        for i in range(rest):
-            tail |= np.uint64(data[at + i]) << (_8 * np.uint64(i))
-    value = mix64(value ^ tail)
+    first, stop = np.uint64(start), np.uint64(end)
+    value = (stop - first) * _GOLDEN
+    while stop - first > _16:
+        value = mix_sixteen(value, eight(data, first), eight(data, first + _8))
+        first += _16
+    low, high = sixteen(data, first, stop - first)
+    value = mix_sixteen(value, low, high)
     return value if value else _1
 
 
@@ -66,6 +89,20 @@ def has_shape(lexicon, first, last, length):
     """Whether there is an exception of the shape: where not, a word is none."""
     number = shape(first, last, length)
     return lexicon[SHAPES, number >> _6] >> (number & _63) & _1
+
+
+@njit(nogil=True, cache=True, forceinline=True)
+def filter_bit(key):
+    """The column of SHAPES, and the bit in it, of a key."""
+    number = key >> _FILTER_SHIFT
+    return FILTER + (number >> _6), number & _63
+
+
+@njit(nogil=True, cache=True, forceinline=True)
+def may_know(lexicon, key):
+    """Whether a word may be in the lexicon: where not, it is not."""
+    column, bit = filter_bit(key)
+    return lexicon[SHAPES, column] >> bit & _1
 
 
 @njit(nogil=True, cache=True, forceinline=True)

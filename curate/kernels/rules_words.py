@@ -60,21 +60,6 @@ def chunk_room():
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def read_plain(data, at, end, characters):
-    """Read ASCII from `at` on up to white space or a RULED character: (where it ends, bit sets or-ed, and and-ed)."""
-    seen = np.uint32(0)
-    every = np.uint32(0xFFFFFFFF)
-    while at < end and data[at] < 128:
-        flags = characters[data[at]]
-        if flags & (SPACE | RULED):
-            break
-        seen |= flags
-        every &= flags
-        at += 1
-    return at, seen, every
-
-
-@njit(nogil=True, cache=True, forceinline=True)
 def read_chunk(data, at, end, characters, room):
     """Read the characters from `at` on up to white space: (where it ends, how many)."""
     number = 0
