@@ -7,7 +7,7 @@ import numpy as np
 from curate.kernels import njit
 from curate.kernels.bits import phrase_mask, trailing_zeros
 from curate.kernels.rules_characters import DECIMAL, SPACE, bits, line_end, strip
-from curate.kernels.scan import copy, find_byte
+from curate.kernels.scan import copy, find_byte, is_same
 from curate.kernels.unicode import decode
 
 KEPT, LONG_WORD, NOT_ENDED, FEW_WORDS, JAVASCRIPT, POLICY, KINDS = range(7)
@@ -49,7 +49,7 @@ _66 = np.uint64(66)
 _HAS_LOREM_IPSUM, _HAS_JAVASCRIPT, _HAS_POLICY, _HAS_CURLY_BRACKET = 1, 2, 4, 8
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _is_at(data, at, end, phrase):
     """Whether a phrase of small letters is at a place, in any case."""
     if end - at < len(phrase):
@@ -63,7 +63,7 @@ def _is_at(data, at, end, phrase):
     return True
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _may_have_phrase(data, start, end):
     """False only where data[start:end] has no phrase and no curly bracket."""
     at, stop, room = np.uint64(start), np.uint64(end), np.uint64(len(data))
@@ -77,7 +77,7 @@ def _may_have_phrase(data, start, end):
     return False
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _phrases(data, start, end):
     """Which kinds of phrases are in data[start:end]."""
     found = 0
@@ -93,7 +93,7 @@ def _phrases(data, start, end):
     return found
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _phrase_at(data, at, end):
     """The kind of the phrase that begins at a place, or 0."""
     if _is_at(data, at, end, _JAVASCRIPT):
@@ -106,7 +106,7 @@ def _phrase_at(data, at, end):
     return 0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def citation(data, at, end, characters):
     """The bytes of the citation mark that stands at a `[`, or 0: `[]`, `[12]`, `[edit]`, `[citation needed]`."""
     stop = at + 1
@@ -118,12 +118,12 @@ def citation(data, at, end, characters):
     if stop < end and data[stop] == 93:
         return stop + 1 - at
     for phrase in (_EDIT, _CITATION_NEEDED):
-        if end - at >= len(phrase) and np.array_equal(data[at : at + len(phrase)], phrase):
+        if end - at >= len(phrase) and is_same(data, at, phrase, 0, len(phrase)):
             return len(phrase)
     return 0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _without_citations(data, start, end, characters, out, to):
     """Copy data[start:end] without citation marks; gives where the copy ends and how many there were."""
     cited = 0
@@ -139,7 +139,7 @@ def _without_citations(data, start, end, characters, out, to):
     return copy(data, begin, end, out, to), cited
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _words(data, start, end, characters):
     """What white space parts: (how many, or three where they are more; whether one has over 1,000 characters)."""
     number, length = 0, 0
@@ -164,14 +164,14 @@ def _words(data, start, end, characters):
     return number, False
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _is_ended(data, start, end):
     if end == start or data[end - 1] not in (46, 63, 33, 34, 39):
         return False
     return not (end - start >= 3 and data[end - 1] == 46 and data[end - 2] == 46 and data[end - 3] == 46)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def clean_line(data, start, end, characters, ended_only, out, to):
     """Put the line data[start:end], which has no white space around it, through the rules, and write what is left.
 

@@ -24,7 +24,7 @@ _64 = np.uint64(64)
 _8 = np.uint64(8)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def mix64(x):
     """SplitMix64's finaliser (Steele, Lea and Flood 2014): a bijection of uint64 that avalanches."""
     x = x + _GOLDEN
@@ -33,19 +33,19 @@ def mix64(x):
     return x ^ (x >> _31)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _rotate(x, bits):
     return (x << bits) | (x >> (_64 - bits))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _finish(x):
     x = (x ^ (x >> _33)) * _F1
     x = (x ^ (x >> _33)) * _F2
     return x ^ (x >> _33)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _word(data, at):
     """Eight bytes as a little-endian uint64; LLVM makes one load of it since unsigned indexes do not wrap."""
     first = np.uint64(at)
@@ -55,7 +55,7 @@ def _word(data, at):
     return value
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _last(data, start, end, count):
     """The last `count` bytes, fewer than eight, of data[start:end] as a little-endian uint64."""
     if count == 0:
@@ -68,7 +68,7 @@ def _last(data, start, end, count):
     return value
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def murmur128(data, start, end, seed):
     """MurmurHash3_x64_128 (Appleby) of data[start:end] as two uint64, low half first."""
     length = end - start

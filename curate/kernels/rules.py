@@ -58,6 +58,7 @@ from curate.kernels.rules_words import (
     kinds_of,
     read_chunk,
 )
+from curate.kernels.scan import is_same
 from curate.kernels.unicode import decode
 
 (
@@ -187,7 +188,7 @@ def measure(offsets, data, characters, lexicon, out):
         )  # fmt: skip
         row[LANGUAGE], row[LANGUAGE_WORDS] = _most(room.languages)
         first, last = strip(room.text, 0, kept, characters)
-        if last - first == end - start and np.array_equal(room.text[first:last], data[start:end]):
+        if last - first == end - start and is_same(room.text, first, data, start, end - start):
             row[C4_CHARACTERS] = row[CHARACTERS]
             row[C4_LINES:TOPS] = row[LINES:C4_LINES]
         else:
@@ -196,7 +197,7 @@ def measure(offsets, data, characters, lexicon, out):
         _count_repeats(data, start, room.grams, row)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _count_repeats(data, start, grams, row):
     """Repeated words in a row, and the characters of the text as far as words are compared."""
     compared = min(row[WORDS], MOST_WORDS)
@@ -207,7 +208,7 @@ def _count_repeats(data, start, grams, row):
         row[COMPARED_CHARACTERS] = count_characters(data, start, row[COMPARED_CHARACTERS])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _most(languages):
     """The language with the most stop words, the first of several, and how many."""
     used = _PLANES
@@ -223,7 +224,7 @@ def _most(languages):
     return best, most
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _count_kinds(data, start, end, characters, row):
     """Characters by kind, number signs and ellipses: 64 bytes of ASCII at once."""
     at, dots = start, 0
@@ -244,7 +245,7 @@ def _count_kinds(data, start, end, characters, row):
         at, dots = _count_each(data, at, min(at + 64, end), dots, characters, row)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _count_each(data, at, end, dots, characters, row):
     """`_count_kinds` of the characters that begin from `at` to `end`; gives the end of the last and its full stops."""
     letters, digits, capitals, spaces, symbols, hashes, ellipses, number = 0, 0, 0, 0, 0, 0, 0, 0
@@ -281,7 +282,7 @@ def _count_each(data, at, end, dots, characters, row):
     return at, dots
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def read_lines(data, start, end, characters, lexicon, chunk, hashes, lengths, languages, cache, text, row):
     """Words, sentences and C4's rules, line by line; gives the bytes of what C4 keeps, in `text`."""
     lengths[0] = 0
@@ -316,7 +317,7 @@ def read_lines(data, start, end, characters, lexicon, chunk, hashes, lengths, la
     return kept
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _count_ends(data, first, last, row):
     """Whether a line begins with a bullet, and ends with an ellipsis."""
     if last == first:
@@ -328,7 +329,7 @@ def _count_ends(data, first, last, row):
         row[ELLIPSIS_ROWS] += (a == 46 and b == 46 and c == 46) or (a == 0xE2 and b == 0x80 and c == 0xA6)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _read_words(data, start, end, characters, lexicon, chunk, hashes, lengths, languages, cache, row):
     """Count the words of a line, which begins and ends with no white space; gives the sentences.
 
@@ -382,7 +383,7 @@ def _read_words(data, start, end, characters, lexicon, chunk, hashes, lengths, l
     return state >> 1
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _measure_chunk(data, at, end):
     """How many letters the chunk begins with and how many bytes it has; 0, 0 if it is not ASCII of less than 32."""
     if at + 32 > len(data):
@@ -400,7 +401,7 @@ def _measure_chunk(data, at, end):
     return run, size
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _word_of(data, i, lexicon, chunk):
     """Of the i-th word of a chunk: the hash, stop word bits, end, characters and kinds."""
     first, last = chunk[BEGINS, i], chunk[ENDINGS, i]
@@ -411,7 +412,7 @@ def _word_of(data, i, lexicon, chunk):
     return key, stops, stop, last - first, flags
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _meet(data, at, characters, lexicon, chunk, size, low, high, met):
     """Cut a chunk of at most 16 bytes of ASCII and write it to a row of the cache; false if it has too many words."""
     _, number = read_chunk(data, at, at + size, characters, chunk)
@@ -427,7 +428,7 @@ def _meet(data, at, characters, lexicon, chunk, size, low, high, met):
     return True
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _add_mark(data, at, state, characters, hashes, lengths, languages, row):
     """Add a mark as a word of its own; gives the state after it."""
     flags = np.int64(characters[data[at]])
@@ -435,7 +436,7 @@ def _add_mark(data, at, state, characters, hashes, lengths, languages, row):
     return _after_word(state, 1, flags)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _closes(data, begin, at, characters):
     """Whether the ASCII character at a place is a suffix after the letters from `begin` on."""
     if data[at] > 127:
@@ -445,7 +446,7 @@ def _closes(data, begin, at, characters):
     return data[at] == _FULL_STOP and at > begin and characters[data[at - 1]] & CLOSES != 0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def count_words(data, start, end, characters, lexicon, chunk):
     """The words and the sentences of a line."""
     words, state = 0, 0
@@ -464,7 +465,7 @@ def count_words(data, start, end, characters, lexicon, chunk):
     return words, state >> 1
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _after_word(state, length, flags):
     """Twice the sentences so far, plus 1 after a mark that ends one (spaCy's sentencizer)."""
     if length == 1 and flags & ENDS:
@@ -474,13 +475,13 @@ def _after_word(state, length, flags):
     return max(state, 2)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _after_space(state):
     """White space that is a token of its own begins a sentence like a word."""
     return max(state + (state & 1), 2)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _skip_space(data, at, end, characters):
     """Where white space ends, and whether it is more than one blank, which is a token of its own to a sentence."""
     if at < end and data[at] == 32 and at + 1 < end and 32 < data[at + 1] < 128:
@@ -496,7 +497,7 @@ def _skip_space(data, at, end, characters):
     return at, number > 1 or (number == 1 and not blank)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _add_word(key, stops, end, length, flags, hashes, lengths, languages, row):
     words = row[WORDS]
     if words < MOST_WORDS:

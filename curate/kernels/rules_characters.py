@@ -157,13 +157,13 @@ def _points(letters: str) -> np.ndarray:
     return np.array([ord(c) for c in letters], dtype=np.int64)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def bits(table, code_point):
     """The bit set (uint32) of a code point, by the table of `characters`."""
     return table[code_point] if code_point < len(table) else _NONE
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def strip(data, start, end, table):
     """Where the text data[start:end] begins and ends without the white space around it."""
     while start < end:
@@ -181,7 +181,7 @@ def strip(data, start, end, table):
     return start, end
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def last_bits(data, start, end, table):
     """The bit set of the last character of data[start:end], which is not empty."""
     before = end - 1
@@ -190,7 +190,7 @@ def last_bits(data, start, end, table):
     return bits(table, decode(data, before)[0])
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def count_characters(data, start, end):
     """Characters of the UTF-8 text data[start:end]."""
     total = 0
@@ -199,7 +199,7 @@ def count_characters(data, start, end):
     return total
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def line_end(data, start, end):
     """Where the line from `start` on ends, and where the next one begins, as `str.splitlines` has it."""
     base, stop, room = np.uint64(start), np.uint64(end), np.uint64(len(data))
@@ -221,7 +221,7 @@ def line_end(data, start, end):
     return end, end
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _break_at(data, at, end):
     """Bytes of the end of a line at a place, or 0."""
     byte = data[at]

@@ -56,7 +56,7 @@ def grams_room(longest):
     )
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def table_size(number):
     """A power of two of at least 5/4 of the number."""
     size = 16
@@ -65,7 +65,7 @@ def table_size(number):
     return size
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _enter(table, slot, mask, key, position):
     """The place of a key, which is not 0, in the table from `slot` on, entered if it is new and counted."""
     while table[slot, 0] != key:
@@ -78,7 +78,7 @@ def _enter(table, slot, mask, key, position):
     return slot
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def repeat_words(room, words, tops, repeats):
     """Characters in repeated sequences of the first `words` words: gives how many different words there are.
 
@@ -98,7 +98,7 @@ def repeat_words(room, words, tops, repeats):
     return different
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _repeat_single(room, words):
     hashes, _, positions, _, slots, table = room
     size = table_size(words)
@@ -113,7 +113,7 @@ def _repeat_single(room, words):
     return different
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _left(room, number):
     """Keep the positions whose sequence stands more than once, and where it first does; gives how many."""
     _, _, positions, firsts, slots, table = room
@@ -127,7 +127,7 @@ def _left(room, number):
     return kept
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _repeat(room, number, n, tops, repeats):
     """From the positions of repeated n - 1 words to those of n; gives how many."""
     _, lengths, positions, firsts, slots, table = room

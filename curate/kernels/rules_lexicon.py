@@ -35,13 +35,13 @@ _32 = np.uint64(32)
 _63 = np.uint64(63)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _lowest(value, number):
     """The lowest `number` bytes of a uint64."""
     return value if number >= _8 else value & ((_1 << (number << _3)) - _1)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def sixteen(data, first, size):
     """The `size` bytes, at most sixteen, from data[first] on as two little-endian uint64; all arguments uint64."""
     if first + _16 <= np.uint64(len(data)):
@@ -56,7 +56,7 @@ def sixteen(data, first, size):
     return low, high
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def mix_sixteen(value, low, high):
     """A hash so far with sixteen more bytes, by three odd multipliers."""
     value = (value ^ low) * _A
@@ -65,7 +65,7 @@ def mix_sixteen(value, low, high):
     return value ^ (value >> _32)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def hash_word(data, start, end):
     """A 64-bit hash, never 0, of data[start:end], which is not empty."""
     first, stop = np.uint64(start), np.uint64(end)
@@ -78,34 +78,34 @@ def hash_word(data, start, end):
     return value if value else _1
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def shape(first, last, length):
     """A number below 4,096 of a word's first and last byte and its number of characters."""
     return np.uint64((np.int64(first) * 61 + np.int64(last) * 3 + length * 421) & 4095)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def has_shape(lexicon, first, last, length):
     """Whether there is an exception of the shape: where not, a word is none."""
     number = shape(first, last, length)
     return lexicon[SHAPES, number >> _6] >> (number & _63) & _1
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def filter_bit(key):
     """The column of SHAPES, and the bit in it, of a key."""
     number = key >> _FILTER_SHIFT
     return FILTER + (number >> _6), number & _63
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def may_know(lexicon, key):
     """Whether a word may be in the lexicon: where not, it is not."""
     column, bit = filter_bit(key)
     return lexicon[SHAPES, column] >> bit & _1
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def find(lexicon, key):
     """The column of a word in the lexicon; that of an empty place, which says nothing, if it is not there."""
     mask = np.uint64(lexicon.shape[1] - 1)

@@ -37,7 +37,7 @@ _0 = np.uint64(0)
 _1 = np.uint64(1)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def count_byte(data, start, end, byte):
     """How often a byte is in data[start:end]."""
     total = 0
@@ -46,33 +46,34 @@ def count_byte(data, start, end, byte):
     return total
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def prepared(seen, lines):
-    """The part of the table `seen` that so many lines need, emptied."""
+    """Empty the part of the table `seen` that so many lines need; gives its size."""
     size = 16
     while size < 2 * min(lines, MOST_LINES) and size < len(seen):
         size *= 2
     seen[:size] = _0
-    return seen[:size]
+    return size
 
 
-@njit(nogil=True, cache=True)
-def is_new(seen, held, data, start, end):
-    """Whether data[start:end] is not among the `held` strings of the table; it is then entered, if there is room."""
+@njit(nogil=True, cache=True, _nrt=False)
+def is_new(seen, size, held, data, start, end):
+    """Whether data[start:end] is not among the `held` strings of the table, seen[:size]; it is then entered, if there
+    is room."""
     key, _ = murmur128(data, start, end, _0)
     key = key if key else _1
-    mask = np.uint64(len(seen) - 1)
+    mask = np.uint64(size - 1)
     slot = key & mask
     while seen[slot]:
         if seen[slot] == key:
             return False
         slot = (slot + _1) & mask
-    if 2 * held < len(seen):
+    if 2 * held < size:
         seen[slot] = key
     return True
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _is_blank(data, start, end, characters):
     at = start
     while at < end:
@@ -83,7 +84,7 @@ def _is_blank(data, start, end, characters):
     return True
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def line_statistics(data, start, end, characters, seen, out):
     """Statistics of the lines of data[start:end], which newlines part: out (LINE_FIELDS,) int64.
 
@@ -93,13 +94,13 @@ def line_statistics(data, start, end, characters, seen, out):
     """
     out[:] = 0
     out[NEWLINES] = count_byte(data, start, end, _NEWLINE)
-    table = prepared(seen, out[NEWLINES] + 1)
+    size = prepared(seen, out[NEWLINES] + 1)
     held = 0
     at = start
     while at < end:
         stop = find_byte(data, at, end, np.uint8(_NEWLINE))
         if stop > at:
-            new = is_new(table, held, data, at, stop)
+            new = is_new(seen, size, held, data, at, stop)
             held += new
             _add_line(data, at, stop, characters, new, out)
         at = stop + 1
@@ -108,7 +109,7 @@ def line_statistics(data, start, end, characters, seen, out):
     out[REPEATED] += empty == 2
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _add_line(data, at, stop, characters, new, out):
     length = count_characters(data, at, stop)
     out[SEGMENTS] += 1
@@ -126,12 +127,12 @@ def _add_line(data, at, stop, characters, new, out):
         out[FILLED_REPEATED_CHARACTERS] += length
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def paragraph_statistics(data, start, end, characters, seen, out):
     """Of what two or more newlines part, white space around the text left out: out (4,) int64, the number, the
     characters, how many are repeated, the characters of those. seen: as for `line_statistics`."""
     start, end = strip(data, start, end, characters)
-    table = prepared(seen, count_byte(data, start, end, _NEWLINE) // 2 + 1)
+    size = prepared(seen, count_byte(data, start, end, _NEWLINE) // 2 + 1)
     number, total, repeated, repeated_characters = 0, 0, 0, 0
     at = start
     while at < end:
@@ -140,7 +141,7 @@ def paragraph_statistics(data, start, end, characters, seen, out):
             stop = find_byte(data, stop + 1, end, np.uint8(_NEWLINE))
         length = count_characters(data, at, stop)
         alone = at == start and stop == end
-        if not alone and not is_new(table, number - repeated, data, at, stop):
+        if not alone and not is_new(seen, size, number - repeated, data, at, stop):
             repeated += 1
             repeated_characters += length
         number += 1

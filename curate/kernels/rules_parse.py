@@ -13,7 +13,7 @@ _SHIFT = np.uint64(20)
 _WINDOW = 65_535
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _four(data, at):
     first = np.uint64(at)
     value = np.uint64(0)
@@ -22,7 +22,7 @@ def _four(data, at):
     return value
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def parsed_bytes(data, start, end, table):
     """Bytes of the parse of data[start:end]. table: int32, shape (TABLE,), scratch.
 
@@ -53,7 +53,7 @@ def parsed_bytes(data, start, end, table):
     return size + 1 + _extra(end - anchor) + end - anchor
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _extra(length):
     """Bytes of a length beyond the four bits in the token."""
     return 0 if length < 15 else 1 + (length - 15) // 255

@@ -59,7 +59,7 @@ def chunk_room():
     return np.empty((6, CHUNK + 1), np.int64)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def read_chunk(data, at, end, characters, room):
     """Read the characters from `at` on up to white space: (where it ends, how many)."""
     number = 0
@@ -82,7 +82,7 @@ def read_chunk(data, at, end, characters, room):
     return at, number
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def cut_chunk(data, number, lexicon, room):
     """Cut a chunk of `number` characters into words, room[BEGINS] and room[ENDINGS]: gives how many."""
     start, stop, words, tails = _part_affixes(data, number, lexicon, room)
@@ -97,7 +97,7 @@ def cut_chunk(data, number, lexicon, room):
     return _join_exceptions(data, words, lexicon, room) if words > 2 else words
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _exception(data, start, stop, lexicon, room):
     """The pieces of the characters start to stop of the chunk, or 0 if they are no exception."""
     if stop - start > LONGEST_EXCEPTION or stop <= start:
@@ -108,7 +108,7 @@ def _exception(data, start, stop, lexicon, room):
     return lexicon[PIECES, find(lexicon, hash_word(data, begin, end))] & EXCEPTION
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _put(start, stop, room, words):
     """Write characters start to stop as one word; gives the number of words."""
     room[BEGINS, words] = start
@@ -116,7 +116,7 @@ def _put(start, stop, room, words):
     return words + 1
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def put_pieces(start, pieces, room, words):
     """Write the pieces of an exception that begins at character `start` as words; gives the number of words."""
     while pieces:
@@ -128,7 +128,7 @@ def put_pieces(start, pieces, room, words):
     return words
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _part_affixes(data, number, lexicon, room):
     """Part prefixes, as words from 0 on, and suffixes, whose beginnings go to room[TAILS], the last one first.
 
@@ -156,7 +156,7 @@ def _part_affixes(data, number, lexicon, room):
     return start, stop, words, tails
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _prefix(start, stop, room):
     """How many characters are a prefix of the characters start to stop."""
     if room[FLAGS, start] & PREFIX:
@@ -176,7 +176,7 @@ def _prefix(start, stop, room):
     return 0
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _suffix(data, start, stop, lexicon, room):
     """How many characters are the longest suffix of the characters start to stop."""
     if start >= stop:
@@ -196,7 +196,7 @@ def _suffix(data, start, stop, lexicon, room):
     return _unit(data, start, stop, lexicon, room)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _stop_suffix(start, stop, room):
     run = stop
     while run > start and room[CODES, run - 1] == _DOT:
@@ -214,7 +214,7 @@ def _stop_suffix(start, stop, room):
     return 0
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _unit(data, start, stop, lexicon, room):
     """A unit of measurement, of at most four characters, right after a digit."""
     for length in range(4, 0, -1):
@@ -226,7 +226,7 @@ def _unit(data, start, stop, lexicon, room):
     return 0
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _cut_infixes(start, stop, room, words):
     """Cut the characters start to stop at infixes, if they are no web address; gives the number of words."""
     asked = False
@@ -253,7 +253,7 @@ def _cut_infixes(start, stop, room, words):
     return _put(begin, stop, room, words) if begin < stop else words
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _infix(start, at, stop, room):
     """How many characters from `at` on, which is RULED and no letter, are an infix of the characters start to stop."""
     code = room[CODES, at]
@@ -290,12 +290,12 @@ def _infix(start, at, stop, room):
     return 0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _is_label(code):
     return 48 <= code <= 57 or 65 <= code <= 90 or 97 <= code <= 122 or 0xA1 <= code <= 0xFFFF
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def is_address(start, stop, room):
     """Whether the characters start to stop are a web or mail address, with or without a scheme."""
     if _host(start, stop, room):
@@ -311,7 +311,7 @@ def is_address(start, stop, room):
     return False
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _host(start, stop, room):
     """Whether the characters are labels with full stops between them, the last of small letters, a port and a path."""
     label = start
@@ -347,7 +347,7 @@ def _host(start, stop, room):
     return at == stop or room[CODES, at] == 47 or room[CODES, at] == 63 or room[CODES, at] == 35
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _join_exceptions(data, words, lexicon, room):
     """Put exceptions together that were broken into words; gives the number of words."""
     written = 0
@@ -367,7 +367,7 @@ def _join_exceptions(data, words, lexicon, room):
     return written
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def kinds_of(begin, end, room):
     """The bit sets of characters begin to end of the chunk, or-ed; MARK and PUNCTUATION only where all have them."""
     seen = np.int64(0)
@@ -378,7 +378,7 @@ def kinds_of(begin, end, room):
     return with_common(seen, every)
 
 
-@njit(nogil=True, cache=True, forceinline=True)
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def with_common(seen, every):
     """Bit sets or-ed, with MARK and PUNCTUATION as they are and-ed."""
     common = np.int64(MARK | PUNCTUATION)

@@ -21,7 +21,7 @@ _ONE = np.uint64(1)
 _TOP = np.uint64(56)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _word(data, at):
     """Eight bytes from `at` as a little-endian word; LLVM makes one load of it since unsigned indexes do not wrap."""
     first = np.uint64(at)
@@ -31,20 +31,20 @@ def _word(data, at):
     return value
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _zeros(word):
     """Not zero if and only if a byte of the word is zero."""
     return (word - _LOW) & ~word & _HIGH
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _first(flags):
     """Which byte the lowest flag is in: below it, all bits are set in as many bytes and in its own."""
     below = (flags & (~flags + _ONE)) - _ONE
     return np.int64((((below & _LOW) * _LOW) >> _TOP) - _ONE)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _store(out, to, word):
     """Write eight bytes; LLVM makes one store of it."""
     first = np.uint64(to)
@@ -52,7 +52,7 @@ def _store(out, to, word):
         out[first + np.uint64(i)] = np.uint8(word >> (_EIGHT * np.uint64(i)))
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def find_byte(data, at, end, byte):
     """Index of the first `byte` in data[at:end], or `end`."""
     pattern = _LOW * np.uint64(byte)
@@ -66,7 +66,7 @@ def find_byte(data, at, end, byte):
     return at
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def find_either(data, at, end, one, other):
     """Index of the first of two bytes in data[at:end], or `end`."""
     first = _LOW * np.uint64(one)
@@ -82,7 +82,7 @@ def find_either(data, at, end, one, other):
     return at
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def find_special(data, at, end):
     """Index of the first quote, backslash or control character (below 0x20) in data[at:end], or `end`."""
     while at + 8 <= end:
@@ -96,7 +96,7 @@ def find_special(data, at, end):
     return at
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def copy_to_backslash(data, at, end, out, to):
     """Copy data[at:end] up to the first backslash to out[to:], which must have room for all of it: (at, to)."""
     while at + 8 <= end:
@@ -115,7 +115,16 @@ def copy_to_backslash(data, at, end, out, to):
     return at, to
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
+def is_same(data, at, other, start, length):
+    """Whether data[at:at + length] and other[start:start + length] are the same bytes."""
+    for i in range(length):
+        if data[at + i] != other[start + i]:
+            return False
+    return True
+
+
+@njit(nogil=True, cache=True, _nrt=False)
 def copy(data, start, end, out, to):
     """Copy data[start:end] to out[to:]; gives the place after it."""
     while start + 8 <= end:
@@ -129,7 +138,7 @@ def copy(data, start, end, out, to):
     return to
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def gather(data, starts, ends, out):
     """Copy stretches of bytes one after another: out, uint8 of all their lengths."""
     to = 0

@@ -58,7 +58,7 @@ def page_costs() -> np.ndarray:
     return costs
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _kind(code_point, value, before):
     if value & SPACE:
         return _LINE if code_point == 10 or before == _LINE else _GAP
@@ -71,7 +71,7 @@ def _kind(code_point, value, before):
     return _OTHER
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _continues(kind, before):
     """Whether a character of one kind is of the same run as the one before it."""
     if kind == _LETTER:
@@ -79,7 +79,7 @@ def _continues(kind, before):
     return kind == before
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def _cost(kind, run):
     """Cost of the run-th character of a run."""
     if kind in (_LETTER, _CAPITAL):
@@ -93,7 +93,7 @@ def _cost(kind, run):
     return GAP_COST if run == 2 else 0
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def estimate(offsets, data, pages, leaves, costs, out):
     """Tokens of each text: out (n,) int64, at least one unless the text is empty.
 

@@ -92,7 +92,7 @@ def canonical() -> Table:
     return _tables()["canonical"]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def decode(data, at):
     """The code point (int64) that starts at data[at], and its length in bytes; the UTF-8 must be valid."""
     first = np.int64(data[at])
@@ -129,7 +129,7 @@ def encode(code_point, data, at):
     return 4
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, _nrt=False)
 def flag(pages, leaves, code_point):
     """The value that a table holds for a code point."""
     return leaves[np.int64(pages[code_point >> 8]) << 8 | code_point & 0xFF]
