@@ -141,6 +141,10 @@ def _kind_flags(builder, block):
     )
 
 
+def _small_flags(builder, block):
+    return (_within(builder, block, ord("a"), 26),)
+
+
 def _line_flags(builder, block):
     found = _within(builder, block, 10, 4)
     for first, number in ((28, 3), (0xC2, 1), (0xE2, 1)):
@@ -159,9 +163,8 @@ def _phrase_mask(typingctx, data, at):
         found = builder.icmp_unsigned("==", blocks[0], _every(_BLOCK, ord("{")))
         blocks = [_small(builder, block) for block in blocks]
         for trigram in _TRIGRAMS:
-            same = [
-                builder.icmp_unsigned("==", b, _every(_BLOCK, ord(c))) for b, c in zip(blocks, trigram, strict=True)
-            ]
+            pairs = zip(blocks, trigram, strict=True)
+            same = [builder.icmp_unsigned("==", block, _every(_BLOCK, ord(letter))) for block, letter in pairs]
             found = builder.or_(found, builder.and_(builder.and_(same[0], same[1]), same[2]))
         return _mask(builder, found)
 
@@ -191,8 +194,10 @@ chunk_masks: Any = intrinsic(_masks_of(_HALF_BLOCK, 2, _chunk_flags))
 """chunk_masks(data, at): of data[at:at + 32], as the low 32 bits of uint64, the masks of ASCII letters, and of white
 space (as `str.isspace`) and of bytes beyond ASCII."""
 kind_masks: Any = intrinsic(_masks_of(_BLOCK, 7, _kind_flags))
-"""kind_masks(data, at): of data[at:at + 64] the masks of bytes beyond ASCII, ASCII letters, digits, capitals, white space
-(as `str.isspace`), number signs and full stops."""
+"""kind_masks(data, at): of data[at:at + 64] the masks of bytes beyond ASCII, ASCII letters, digits, capitals, white
+space (as `str.isspace`), number signs and full stops."""
+small_mask: Any = intrinsic(_masks_of(_BLOCK, 1, _small_flags))
+"""small_mask(data, at): of data[at:at + 64] the mask of small ASCII letters."""
 line_mask: Any = intrinsic(_masks_of(_BLOCK, 1, _line_flags))
 """line_mask(data, at): of data[at:at + 64] the mask of bytes that end a line, or may begin a character that does."""
 phrase_mask: Any = intrinsic(_phrase_mask)

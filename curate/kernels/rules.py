@@ -132,8 +132,9 @@ class Room(NamedTuple):
 
     chunk: see `rules_words.CODES`. seen: uint64, for lines. text: uint8, what C4 keeps. parse: int32.
     languages: uint64, shape (_PLANES,), stop words of each by bit-sliced counters: plane k has bit k of every count.
-    cache: uint64, shape (_CACHED, 16), odd chunks met before; a row is the bytes of a chunk (two numbers), its size and, from
-    bit 8 on, how many words it is cut into, and of each its hash, its end, length and kinds, and its stop word bits.
+    cache: uint64, shape (_CACHED, 16), odd chunks met before; a row is the bytes of a chunk (two numbers), its size
+    and, from bit 8 on, how many words it is cut into, and of each its hash, its end, length and kinds, and its stop
+    word bits.
     """
 
     chunk: np.ndarray
@@ -363,9 +364,9 @@ def _read_words(data, start, end, characters, lexicon, chunk, hashes, lengths, l
             low, high = sixteen(data, np.uint64(at), np.uint64(size))
             place = mix_sixteen(np.uint64(size), low, high) & _CACHE_MASK
             met = cache[place]
-            if met[0] != low or met[1] != high or met[2] & _BYTE != np.uint64(size):
-                if not _meet(data, at, characters, lexicon, chunk, size, low, high, met):
-                    size = 0
+            known = met[0] == low and met[1] == high and met[2] & _BYTE == np.uint64(size)
+            if not (known or _meet(data, at, characters, lexicon, chunk, size, low, high, met)):
+                size = 0
             for i in range(np.int64(met[2] >> _8) if size else 0):
                 last, packed = at + np.int64(met[3 * i + 4] & _BYTE), np.int64(met[3 * i + 4] >> _8)
                 length, flags = packed & 255, packed >> 8

@@ -29,7 +29,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 class Grams(NamedTuple):
     """Scratch for documents of at most `words` words.
 
-    hashes: uint64, of the words. lengths: int32, shape (words + 1,), characters of the words before.
+    hashes: uint64, of the words, then keys. lengths: int32, shape (words + 1,), characters of the words before.
     positions, firsts, slots: int32 (words,). table: uint64, shape (places, 2), a power of two of places: a key and,
     from the highest bit, 32 bits of where it first stood, 31 of how often it did, and one for having been gone by.
     """
@@ -68,13 +68,13 @@ def table_size(number):
 @njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _enter(table, slot, mask, key, position):
     """The place of a key, which is not 0, in the table from `slot` on, entered if it is new and counted."""
-    while table[slot, 0] != key:
-        if table[slot, 0] == _0:
-            table[slot, 0] = key
-            table[slot, 1] = np.uint64(position) << _32
-            break
+    held = table[slot, 0]
+    while held != key and held != _0:
         slot = (slot + _1) & mask
-    table[slot, 1] += _2
+        held = table[slot, 0]
+    table[slot, 0] = key
+    before = np.uint64(position) << _32 if held == _0 else table[slot, 1]
+    table[slot, 1] = before + _2
     return slot
 
 
@@ -120,31 +120,39 @@ def _left(room, number):
     kept = 0
     for i in range(number):
         entry = table[slots[i], 1]
-        if entry & _COUNT > _2:
-            positions[kept] = positions[i]
-            firsts[kept] = entry >> _32
-            kept += 1
+        positions[kept] = positions[i]
+        firsts[kept] = entry >> _32
+        kept += entry & _COUNT > _2
+    return kept
+
+
+@njit(nogil=True, cache=True, _nrt=False)
+def _pair(room, number):
+    """Keep the positions after which the next one is kept too, and the pairs of both as keys; gives how many."""
+    keys, _, positions, firsts, _, _ = room
+    kept = 0
+    for i in range(number - 1):
+        position = positions[i]
+        keys[kept] = (np.uint64(firsts[i]) + _1) << _32 | np.uint64(firsts[i + 1])
+        positions[kept] = position
+        kept += positions[i + 1] == position + 1
     return kept
 
 
 @njit(nogil=True, cache=True, _nrt=False)
 def _repeat(room, number, n, tops, repeats):
     """From the positions of repeated n - 1 words to those of n; gives how many."""
-    _, lengths, positions, firsts, slots, table = room
+    keys, lengths, positions, _, slots, table = room
     size = table_size(number)
     table[:size] = _0
     mask = np.uint64(size - 1)
     best, best_head, free, repeated = np.uint64(1), _0, 0, 0
-    kept = 0
-    for i in range(number - 1):
+    kept = _pair(room, number)
+    for i in range(kept):
         position = positions[i]
-        if positions[i + 1] != position + 1:
-            continue
-        key = (np.uint64(firsts[i]) + _1) << _32 | np.uint64(firsts[i + 1])
+        key = keys[i]
         slot = _enter(table, ((key * _GOLDEN) >> _32) & mask, mask, key, position)
-        positions[kept] = position
-        slots[kept] = slot
-        kept += 1
+        slots[i] = slot
         entry = table[slot, 1]
         count, head = (entry & _COUNT) >> _1, entry >> _32
         if count > best or (count == best and count > _1 and head < best_head):

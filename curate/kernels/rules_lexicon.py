@@ -12,8 +12,8 @@ KEY, PIECES, STOPS, SHAPES = range(4)
 
 KEY: `hash_word`, 0 for an empty place. PIECES: of an exception the characters of each piece, four bits each, the first
 lowest; UNIT for a unit of measurement. STOPS: a bit for each language whose stop word it is, from the lowest, and
-from GOPHER on one for each of Gopher's. SHAPES: in the first 64 columns a bit for the `shape` of each exception, in the 2,048 from FILTER on one for the
-17 highest bits of each key.
+from GOPHER on one for each of Gopher's. SHAPES: in the first 64 columns a bit for
+the `shape` of each exception, in the 2,048 from FILTER on one for the 17 highest bits of each key.
 """
 UNIT = np.uint64(1 << 32)
 EXCEPTION = UNIT - np.uint64(1)

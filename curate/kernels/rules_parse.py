@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from curate.kernels import njit
+from curate.kernels.bits import eight, trailing_zeros
 
 TABLE = 1 << 12
 _MULTIPLIER = np.uint64(2654435761)
 _LOW = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(20)
 _WINDOW = 65_535
+_3 = np.uint64(3)
 
 
 @njit(nogil=True, cache=True, _nrt=False)
@@ -44,13 +46,28 @@ def parsed_bytes(data, start, end, table):
             misses += 1
             continue
         length = 4
-        while at + length < end and data[other + length] == data[at + length]:
-            length += 1
+        length += _same_bytes(data, other + length, at + length, end)
         size += 3 + _extra(at - anchor) + at - anchor + _extra(length - 4)
         at += length
         anchor = at
         misses = 64
     return size + 1 + _extra(end - anchor) + end - anchor
+
+
+@njit(nogil=True, cache=True, _nrt=False)
+def _same_bytes(data, other, at, end):
+    """How many bytes from `other` on are as those from `at` to `end`."""
+    first = at
+    while at + 8 <= end:
+        differing = eight(data, np.uint64(other)) ^ eight(data, np.uint64(at))
+        if differing:
+            return at - first + np.int64(trailing_zeros(differing) >> _3)
+        other += 8
+        at += 8
+    while at < end and data[other] == data[at]:
+        other += 1
+        at += 1
+    return at - first
 
 
 @njit(nogil=True, cache=True, _nrt=False)

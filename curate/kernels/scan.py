@@ -118,10 +118,10 @@ def copy_to_backslash(data, at, end, out, to):
 @njit(nogil=True, cache=True, _nrt=False)
 def is_same(data, at, other, start, length):
     """Whether data[at:at + length] and other[start:start + length] are the same bytes."""
-    for i in range(length):
-        if data[at + i] != other[start + i]:
-            return False
-    return True
+    i = 0
+    while i < length and data[at + i] == other[start + i]:
+        i += 1
+    return i == length
 
 
 @njit(nogil=True, cache=True, _nrt=False)

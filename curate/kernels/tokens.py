@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from curate.kernels import njit
+from curate.kernels.bits import small_mask, trailing_zeros
 from curate.kernels.unicode import DIGIT, PUNCTUATION, SPACE, UPPER, WORD, decode, flag
 
 WORD_COST = 88
@@ -94,6 +95,15 @@ def _cost(kind, run):
 
 
 @njit(nogil=True, cache=True, _nrt=False)
+def _small_letters(data, at, end):
+    """How many small ASCII letters are at a place, of the next 64 bytes; 0 where so many cannot be read."""
+    if at + 64 > len(data):
+        return 0
+    others = ~small_mask(data, np.uint64(at))
+    return min(np.int64(trailing_zeros(others)) if others else 64, end - at)
+
+
+@njit(nogil=True, cache=True, _nrt=False)
 def estimate(offsets, data, pages, leaves, costs, out):
     """Tokens of each text: out (n,) int64, at least one unless the text is empty.
 
@@ -105,6 +115,16 @@ def estimate(offsets, data, pages, leaves, costs, out):
         run = 0
         at, end = offsets[i], offsets[i + 1]
         while at < end:
+            letters = _small_letters(data, at, end)
+            if letters:
+                if before not in (_LETTER, _CAPITAL):
+                    run = 0
+                    total += WORD_COST
+                total += LETTER_COST * (max(run + letters, WHOLE_WORD) - max(run, WHOLE_WORD))
+                run += letters
+                before = _LETTER
+                at += letters
+                continue
             code_point, length = decode(data, at)
             at += length
             kind = _kind(code_point, flag(pages, leaves, code_point), before)
