@@ -21,7 +21,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import bench
 import numpy as np
@@ -145,12 +145,13 @@ def builtin(texts: Sequence[str]) -> np.ndarray:
     return arrow.vectors(embed.embed(column, model, "float32").fill_null([0.0] * DIMENSIONS))
 
 
-def peer(**options: object) -> Callable[[Sequence[str]], np.ndarray]:
+def peer(**options: Any) -> Callable[[Sequence[str]], np.ndarray]:
     """Tf-idf and truncated SVD by scikit-learn, rows at length one."""
 
     def vectors(texts: Sequence[str]) -> np.ndarray:
         features = TfidfVectorizer(**options).fit_transform(texts)
-        return normalize(TruncatedSVD(min(DIMENSIONS, features.shape[1] - 1), random_state=0).fit_transform(features))
+        few = TruncatedSVD(min(DIMENSIONS, features.shape[1] - 1), random_state=0).fit_transform(features)
+        return np.asarray(normalize(few))
 
     return vectors
 
@@ -165,7 +166,7 @@ ENCODERS = {
 def agreement(vectors: np.ndarray, labels: dict[str, list[str]], seeds: int) -> dict[str, float]:
     """Mean normalised mutual information of each label with as many clusters as the first has values."""
     clusters = len(set(next(iter(labels.values()))))
-    found = [KMeans(clusters, n_init=TRIES, random_state=seed).fit_predict(vectors) for seed in range(seeds)]
+    found = [KMeans(clusters, n_init=cast(Any, TRIES), random_state=seed).fit_predict(vectors) for seed in range(seeds)]
     return {
         name: float(np.mean([normalized_mutual_info_score(truth, one) for one in found]))
         for name, truth in labels.items()
