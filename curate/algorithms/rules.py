@@ -26,7 +26,7 @@ _LANGUAGES = sorted(STOP_WORDS)
 def measure(texts: arrow.Array) -> pa.Table:
     """The columns of `rule_columns.schema`, one row a text; a null is an empty text.
 
-    Takes 10 MiB, 0.7 KiB a row, and what `kernels.rules.room` says for the longest text.
+    Takes 20 MiB, 0.7 KiB a row, and what `kernels.rules.room` says for the longest text.
     """
     array = arrow.combined(texts)
     schema = rule_columns.schema()
