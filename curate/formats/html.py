@@ -23,10 +23,12 @@ from curate.formats.pieces import Piece, rejected
 from curate.formats.records import Reject, Settings, Source
 from curate.formats.text import whole
 
-NO_TEXT = "no main text"
 HTML_TYPES = ("text/html", "application/xhtml+xml")
 _PIECE_BYTES = 4 << 20
 _PIECE_PAGES = 1024
+_CONTROLS = bytes(sorted({*range(32), 127} - set(b"\t\n\f\r")))
+_MOST_CONTROLS = 0.05
+"""Bytes that stand for no character make up a ninth of random ones, and none of a text."""
 
 
 def read(source: Source, fields: Fields, settings: Settings) -> Iterator[Piece]:
@@ -37,8 +39,7 @@ def read(source: Source, fields: Fields, settings: Settings) -> Iterator[Piece]:
 
 
 def pieces(pages: Iterator[Page | Reject], fields: Fields, settings: Settings) -> Iterator[Piece]:
-    """Pages as documents, in order. A page that has no main text is counted as removed, one that cannot be read is a
-    reject."""
+    """Pages as documents, in order. A page that cannot be read, or has no main text, is a reject."""
     fields = _of_pages(fields)
     rows = _Rows()
     for page in pages:
@@ -72,14 +73,12 @@ class _Rows:
     records: list[bytes] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
-    removed: int = 0
     unit: str = "byte"
     size: int = 0
 
     def piece(self, fields: Fields) -> Piece:
-        removed = {NO_TEXT: self.removed} if self.removed else {}
         if not self.texts:
-            return replace(rejected(self.rejects, fields), removed=removed)
+            return rejected(self.rejects, fields)
         bounds = np.cumsum([0, *map(len, self.records)], dtype=np.int64)
         numbers = np.arange(len(self.records), dtype=np.int64)
         data = np.frombuffer(b"".join(self.records), dtype=np.uint8)
@@ -91,7 +90,6 @@ class _Rows:
             positions=np.array(self.positions, dtype=np.int64)[piece.positions],
             columns=[texts.take(pa.array(piece.positions)), *piece.columns[1:]],
             rejects=[*self.rejects, *rejects],
-            removed=removed,
         )
 
 
@@ -108,6 +106,10 @@ def _add(page: Page, rows: _Rows, settings: Settings) -> None:
         detail = f"{len(text)} bytes in UTF-8, more than --max-document-bytes {settings.most_bytes}"
         rows.rejects.append(Reject(page.position, page.unit, "document too long", detail))
         return
+    if _unreadable(text) > _MOST_CONTROLS * len(text):
+        detail = f"{_unreadable(text)} control or undecodable characters in {len(text)} bytes"
+        rows.rejects.append(Reject(page.position, page.unit, "not text", detail))
+        return
     about: dict[str, str] = {}
     if is_html and settings.extract != "none":
         found = extractor(settings.extract).extract(text, page.url, page.date)
@@ -116,12 +118,16 @@ def _add(page: Page, rows: _Rows, settings: Settings) -> None:
             return
         text, about = found
         if not text.strip():
-            rows.removed += 1
+            rows.rejects.append(Reject(page.position, page.unit, "no main text", settings.extract))
             return
     rows.texts.append(text)
     rows.records.append(_record(page, about))
     rows.positions.append(page.position)
     rows.size += len(text)
+
+
+def _unreadable(text: bytes) -> int:
+    return len(text) - len(text.translate(None, _CONTROLS)) + text.count("\ufffd".encode())
 
 
 def _record(page: Page, about: dict[str, str]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 
+import numpy as np
 import pytest
 
 from curate.formats import extraction, html
@@ -49,13 +50,22 @@ def rows(pages, fields: Fields = FIELDS, **settings):
     return found, rejects, removed
 
 
+def test_bytes_that_are_no_text_are_no_document():
+    noise = np.random.default_rng(0).integers(0, 256, 5000, np.uint8).tobytes()
+    pages = [page(0, noise), page(1, "\x00\x01\x02 more"), page(2, "a TEXT\x00 " + "of some length " * 9)]
+    found, rejects, _ = rows(pages, extract="none")
+    assert [position for position, _, _ in found] == [2]
+    assert [(one.position, one.reason) for one in rejects] == [(0, "not text"), (1, "not text")]
+    assert rejects[1].detail == "3 control or undecodable characters in 8 bytes"
+
+
 def test_documents_rejects_and_pages_without_text():
     broken = Reject(5, "byte", "damaged", "here")
     pages = [page(3, "a TEXT b"), broken, page(7, "nothing"), page(9, "BAD"), page(12, "MORE")]
     found, rejects, removed = rows(pages)
     assert [(position, columns[0]) for position, columns, _ in found] == [(3, "TEXT"), (12, "MORE")]
-    assert rejects == [broken, Reject(9, "byte", "timeout", "of this test")]
-    assert removed == {"no main text": 1}
+    nothing, timeout = Reject(7, "byte", "no main text", "trafilatura"), Reject(9, "byte", "timeout", "of this test")
+    assert rejects == [broken, nothing, timeout] and removed == {}
 
 
 def test_what_is_known_goes_to_columns_and_meta():
