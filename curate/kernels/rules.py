@@ -150,7 +150,7 @@ class Room(NamedTuple):
 def make_room(longest):
     """Scratch for documents of at most `longest` bytes.
 
-    Touched are 1 byte for each of the longest document, 44 to 64 for each of its words and 16 to 32 for each of its
+    Touched are 1 byte for each of the longest document, 40 to 60 for each of its words and 16 to 32 for each of its
     lines, up to `MOST_WORDS` and `MOST_LINES`: 300 MiB at most beside the text, 4 for a document of 64 KiB.
     """
     lines = 16
