@@ -14,6 +14,7 @@ from curate.algorithms.stop_words import GOPHER, STOP_WORDS
 from curate.algorithms.tokens import EstimatedTokens
 from curate.kernels import arrow, c4
 from curate.kernels import rules as kernels
+from curate.kernels import rules_fields as fields
 from curate.kernels import rules_lines as lines
 from curate.kernels.rules_characters import characters
 from curate.kernels.rules_lexicon import GOPHER as BIT_OF_GOPHER
@@ -36,7 +37,7 @@ def measure(texts: arrow.Array) -> pa.Table:
 
 def _measured(texts: pa.Array, schema: pa.Schema) -> pa.Table:
     values = arrow.strings(texts)
-    counts = np.empty((len(values), kernels.FIELDS), dtype=np.int64)
+    counts = np.empty((len(values), fields.FIELDS), dtype=np.int64)
     kernels.measure(values.offsets, values.data, characters(), lexicon(), counts)
     tokens = EstimatedTokens().count(texts)
     columns = _columns(np.ascontiguousarray(counts.T), tokens, np.diff(values.offsets))
@@ -60,9 +61,9 @@ def _columns(counts: np.ndarray, tokens: np.ndarray, sizes: np.ndarray) -> dict[
         **_lengths(of, tokens, sizes),
         **_gopher_quality(of),
         **_gopher_repetition(of),
-        **_fineweb(of, "", kernels.LINES, of(kernels.CHARACTERS), of(kernels.WORDS)),
+        **_fineweb(of, "", fields.LINES, of(fields.CHARACTERS), of(fields.WORDS)),
         **_c4(of),
-        **_fineweb(of, "c4_", kernels.C4_LINES, of(kernels.C4_CHARACTERS), of(kernels.C4_WORDS)),
+        **_fineweb(of, "c4_", fields.C4_LINES, of(fields.C4_CHARACTERS), of(fields.C4_WORDS)),
     }
 
 
@@ -70,59 +71,59 @@ _Of = Callable[[int], np.ndarray]
 
 
 def _lengths(of: _Of, tokens: np.ndarray, sizes: np.ndarray) -> dict[str, np.ndarray]:
-    characters, words, plain = of(kernels.CHARACTERS), of(kernels.WORDS), of(kernels.PLAIN_WORDS)
-    filled = of(kernels.LINES + lines.FILLED)
+    characters, words, plain = of(fields.CHARACTERS), of(fields.WORDS), of(fields.PLAIN_WORDS)
+    filled = of(fields.LINES + lines.FILLED)
     return {
         "characters": characters,
         "word_count": words,
         "plain_word_count": plain,
-        "mean_word_length": _ratio(of(kernels.PLAIN_CHARACTERS), plain),
-        "unique_word_fraction": _ratio(of(kernels.DIFFERENT_WORDS), np.minimum(words, kernels.MOST_WORDS)),
+        "mean_word_length": _ratio(of(fields.PLAIN_CHARACTERS), plain),
+        "unique_word_fraction": _ratio(of(fields.DIFFERENT_WORDS), np.minimum(words, kernels.MOST_WORDS)),
         "line_count": filled,
-        "mean_line_length": _ratio(of(kernels.LINES + lines.FILLED_CHARACTERS), filled),
-        "longest_line": of(kernels.LINES + lines.LONGEST_LINE),
-        "paragraph_count": of(kernels.PARAGRAPHS),
-        "mean_paragraph_length": _ratio(of(kernels.PARAGRAPH_CHARACTERS), of(kernels.PARAGRAPHS)),
-        "sentence_count": of(kernels.SENTENCES),
-        "eflaw": _ratio(plain + of(kernels.MINI_WORDS), of(kernels.SENTENCES)),
+        "mean_line_length": _ratio(of(fields.LINES + lines.FILLED_CHARACTERS), filled),
+        "longest_line": of(fields.LINES + lines.LONGEST_LINE),
+        "paragraph_count": of(fields.PARAGRAPHS),
+        "mean_paragraph_length": _ratio(of(fields.PARAGRAPH_CHARACTERS), of(fields.PARAGRAPHS)),
+        "sentence_count": of(fields.SENTENCES),
+        "eflaw": _ratio(plain + of(fields.MINI_WORDS), of(fields.SENTENCES)),
         "characters_per_token": _ratio(characters, tokens),
-        "compression_ratio": _ratio(sizes, np.where(sizes, of(kernels.PARSED_BYTES), 0)),
-        "letter_fraction": _ratio(of(kernels.LETTERS), characters),
-        "digit_fraction": _ratio(of(kernels.DIGITS), characters),
-        "upper_case_fraction": _ratio(of(kernels.CAPITALS), of(kernels.LETTERS)),
-        "space_fraction": _ratio(of(kernels.SPACES), characters),
-        "symbol_fraction": _ratio(of(kernels.SYMBOLS), characters),
+        "compression_ratio": _ratio(sizes, np.where(sizes, of(fields.PARSED_BYTES), 0)),
+        "letter_fraction": _ratio(of(fields.LETTERS), characters),
+        "digit_fraction": _ratio(of(fields.DIGITS), characters),
+        "upper_case_fraction": _ratio(of(fields.CAPITALS), of(fields.LETTERS)),
+        "space_fraction": _ratio(of(fields.SPACES), characters),
+        "symbol_fraction": _ratio(of(fields.SYMBOLS), characters),
     }
 
 
 def _gopher_quality(of: _Of) -> dict[str, np.ndarray | pa.Array]:
-    words, rows, stop = of(kernels.WORDS), of(kernels.ROWS), of(kernels.LANGUAGE_WORDS)
-    best = pa.array(of(kernels.LANGUAGE), mask=stop == 0)
+    words, rows, stop = of(fields.WORDS), of(fields.ROWS), of(fields.LANGUAGE_WORDS)
+    best = pa.array(of(fields.LANGUAGE), mask=stop == 0)
     return {
-        "hash_ratio": _ratio(of(kernels.HASHES), words),
-        "ellipsis_ratio": _ratio(of(kernels.ELLIPSES), words),
-        "bullet_line_fraction": _ratio(of(kernels.BULLETS), rows),
-        "ellipsis_line_fraction": _ratio(of(kernels.ELLIPSIS_ROWS), rows),
-        "alphabetic_word_fraction": _ratio(of(kernels.LETTER_WORDS), words),
-        "stop_words": sum(of(kernels.STOP_WORDS) >> i & 1 for i in range(len(GOPHER))),
-        "stop_word_fraction": _ratio(stop, of(kernels.PLAIN_WORDS)),
+        "hash_ratio": _ratio(of(fields.HASHES), words),
+        "ellipsis_ratio": _ratio(of(fields.ELLIPSES), words),
+        "bullet_line_fraction": _ratio(of(fields.BULLETS), rows),
+        "ellipsis_line_fraction": _ratio(of(fields.ELLIPSIS_ROWS), rows),
+        "alphabetic_word_fraction": _ratio(of(fields.LETTER_WORDS), words),
+        "stop_words": sum(of(fields.STOP_WORDS) >> i & 1 for i in range(len(GOPHER))),
+        "stop_word_fraction": _ratio(stop, of(fields.PLAIN_WORDS)),
         "stop_word_language": pa.array(_LANGUAGES).take(best),
     }
 
 
 def _gopher_repetition(of: _Of) -> dict[str, np.ndarray]:
-    characters, compared = of(kernels.CHARACTERS), of(kernels.COMPARED_CHARACTERS)
-    segments, repeated = of(kernels.LINES + lines.SEGMENTS), of(kernels.LINES + lines.REPEATED)
+    characters, compared = of(fields.CHARACTERS), of(fields.COMPARED_CHARACTERS)
+    segments, repeated = of(fields.LINES + lines.SEGMENTS), of(fields.LINES + lines.REPEATED)
     found = {
-        "duplicate_paragraph_fraction": _ratio(of(kernels.REPEATED_PARAGRAPHS), of(kernels.PARAGRAPHS)),
-        "duplicate_paragraph_character_fraction": _ratio(of(kernels.REPEATED_PARAGRAPH_CHARACTERS), characters),
+        "duplicate_paragraph_fraction": _ratio(of(fields.REPEATED_PARAGRAPHS), of(fields.PARAGRAPHS)),
+        "duplicate_paragraph_character_fraction": _ratio(of(fields.REPEATED_PARAGRAPH_CHARACTERS), characters),
         "duplicate_line_fraction": _ratio(repeated, segments),
-        "duplicate_line_character_fraction": _ratio(of(kernels.LINES + lines.REPEATED_CHARACTERS), characters),
+        "duplicate_line_character_fraction": _ratio(of(fields.LINES + lines.REPEATED_CHARACTERS), characters),
     }
     for n in rule_columns.TOP_GRAMS:
-        found[f"top_{n}_gram_character_fraction"] = _ratio(of(kernels.TOPS + n), compared)
+        found[f"top_{n}_gram_character_fraction"] = _ratio(of(fields.TOPS + n), compared)
     for n in rule_columns.DUPLICATE_GRAMS:
-        found[f"duplicate_{n}_gram_character_fraction"] = _ratio(of(kernels.REPEATS + n), compared)
+        found[f"duplicate_{n}_gram_character_fraction"] = _ratio(of(fields.REPEATS + n), compared)
     return found
 
 
@@ -138,25 +139,25 @@ def _fineweb(of: _Of, prefix: str, first: int, characters: np.ndarray, words: np
 
 
 def _c4(of: _Of) -> dict[str, np.ndarray]:
-    marks, ended = of(kernels.C4_MARKS), of(kernels.C4_ENDED_MARKS)
+    marks, ended = of(fields.C4_MARKS), of(fields.C4_ENDED_MARKS)
     return {
-        "c4_line_count": of(kernels.ROWS),
-        "c4_long_word_lines": of(kernels.C4_KINDS + c4.LONG_WORD),
-        "c4_few_words_lines": of(kernels.C4_KINDS + c4.FEW_WORDS),
-        "c4_javascript_lines": of(kernels.C4_KINDS + c4.JAVASCRIPT),
-        "c4_policy_lines": of(kernels.C4_KINDS + c4.POLICY),
-        "c4_kept_lines": of(kernels.C4_KINDS + c4.KEPT),
-        "c4_citations": of(kernels.C4_CITATIONS),
-        "c4_sentences": of(kernels.C4_SENTENCES),
+        "c4_line_count": of(fields.ROWS),
+        "c4_long_word_lines": of(fields.C4_KINDS + c4.LONG_WORD),
+        "c4_few_words_lines": of(fields.C4_KINDS + c4.FEW_WORDS),
+        "c4_javascript_lines": of(fields.C4_KINDS + c4.JAVASCRIPT),
+        "c4_policy_lines": of(fields.C4_KINDS + c4.POLICY),
+        "c4_kept_lines": of(fields.C4_KINDS + c4.KEPT),
+        "c4_citations": of(fields.C4_CITATIONS),
+        "c4_sentences": of(fields.C4_SENTENCES),
         "c4_lorem_ipsum": marks & c4.LOREM_IPSUM != 0,
         "c4_curly_bracket": marks & c4.CURLY_BRACKET != 0,
-        "c4_ended_lines": of(kernels.C4_ENDED_LINES),
-        "c4_ended_sentences": of(kernels.C4_ENDED_SENTENCES),
+        "c4_ended_lines": of(fields.C4_ENDED_LINES),
+        "c4_ended_sentences": of(fields.C4_ENDED_SENTENCES),
         "c4_ended_lorem_ipsum": ended & c4.LOREM_IPSUM != 0,
         "c4_ended_curly_bracket": ended & c4.CURLY_BRACKET != 0,
-        "c4_characters": of(kernels.C4_CHARACTERS),
-        "c4_word_count": of(kernels.C4_WORDS),
-        "c4_filled_lines": of(kernels.C4_LINES + lines.FILLED),
+        "c4_characters": of(fields.C4_CHARACTERS),
+        "c4_word_count": of(fields.C4_WORDS),
+        "c4_filled_lines": of(fields.C4_LINES + lines.FILLED),
     }
 
 

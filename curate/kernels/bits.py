@@ -152,6 +152,14 @@ def _line_flags(builder, block):
     return (found,)
 
 
+def _newline_flags(builder, block):
+    return (builder.icmp_unsigned("==", block, _every(block.type, 10)),)
+
+
+def _start_flags(builder, block):
+    return (builder.icmp_signed(">=", block, _every(block.type, -64)),)
+
+
 def _phrase_mask(typingctx, data, at):
 
     def generate(context, builder, signature, arguments):
@@ -200,6 +208,10 @@ small_mask: Any = intrinsic(_masks_of(_BLOCK, 1, _small_flags))
 """small_mask(data, at): of data[at:at + 64] the mask of small ASCII letters."""
 line_mask: Any = intrinsic(_masks_of(_BLOCK, 1, _line_flags))
 """line_mask(data, at): of data[at:at + 64] the mask of bytes that end a line, or may begin a character that does."""
+newline_mask: Any = intrinsic(_masks_of(_BLOCK, 1, _newline_flags))
+"""newline_mask(data, at): of data[at:at + 64] the mask of newlines."""
+start_mask: Any = intrinsic(_masks_of(_BLOCK, 1, _start_flags))
+"""start_mask(data, at): of data[at:at + 64] the mask of bytes that begin a character of UTF-8."""
 phrase_mask: Any = intrinsic(_phrase_mask)
 """phrase_mask(data, at): of data[at:at + 64] the mask of curly brackets and of three letters of each phrase that C4's
 rules look for, in either case; reads two bytes more."""

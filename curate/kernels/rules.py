@@ -11,28 +11,28 @@ from typing import NamedTuple
 import numpy as np
 
 from curate.kernels import njit
-from curate.kernels.bits import chunk_masks, kind_masks, ones, trailing_zeros
-from curate.kernels.c4 import ENDED, KEPT, KINDS, clean_line
+from curate.kernels import rules_fields as fields
+from curate.kernels.bits import chunk_masks, trailing_zeros
+from curate.kernels.c4 import ENDED, KEPT, clean_line
 from curate.kernels.rules_characters import (
-    CAPITAL,
     CLOSES,
-    DECIMAL,
     ENDS,
     LETTER,
     MARK,
     PUNCTUATION,
     SPACE,
     SUFFIX,
-    SYMBOL,
     bits,
     count_characters,
     line_end,
     strip,
 )
-from curate.kernels.rules_grams import LONGEST, MOST_WORDS, Grams, grams_room, repeat_words
+from curate.kernels.rules_grams import MOST_WORDS, Grams, grams_room, repeat_words
+from curate.kernels.rules_kinds import count_kinds
 from curate.kernels.rules_lexicon import (
     EXCEPTION,
     GOPHER,
+    LANGUAGES,
     PIECES,
     STOPS,
     find,
@@ -40,10 +40,10 @@ from curate.kernels.rules_lexicon import (
     hash_word,
     may_know,
     mix_sixteen,
+    most,
     sixteen,
 )
 from curate.kernels.rules_lines import (
-    LINE_FIELDS,
     MOST_LINES,
     line_statistics,
     paragraph_statistics,
@@ -61,63 +61,10 @@ from curate.kernels.rules_words import (
 from curate.kernels.scan import is_same
 from curate.kernels.unicode import decode
 
-(
-    CHARACTERS,
-    LETTERS,
-    DIGITS,
-    CAPITALS,
-    SPACES,
-    SYMBOLS,
-    HASHES,
-    ELLIPSES,
-    WORDS,
-    PLAIN_WORDS,
-    PLAIN_CHARACTERS,
-    MINI_WORDS,
-    LETTER_WORDS,
-    DIFFERENT_WORDS,
-    COMPARED_CHARACTERS,
-    SENTENCES,
-    STOP_WORDS,
-    LANGUAGE,
-    LANGUAGE_WORDS,
-    PARSED_BYTES,
-    ROWS,
-    BULLETS,
-    ELLIPSIS_ROWS,
-    PARAGRAPHS,
-    PARAGRAPH_CHARACTERS,
-    REPEATED_PARAGRAPHS,
-    REPEATED_PARAGRAPH_CHARACTERS,
-    C4_MARKS,
-    C4_ENDED_MARKS,
-    C4_CITATIONS,
-    C4_SENTENCES,
-    C4_ENDED_LINES,
-    C4_ENDED_SENTENCES,
-    C4_CHARACTERS,
-    C4_WORDS,
-    _COUNTED,
-) = range(36)
-C4_KINDS = _COUNTED
-"""Lines by what C4's rules do to them, KINDS of them."""
-LINES = C4_KINDS + KINDS
-"""`rules_lines`' statistics of the whole text, LINE_FIELDS of them, and then of what C4 keeps."""
-C4_LINES = LINES + LINE_FIELDS
-TOPS = C4_LINES + LINE_FIELDS
-"""Characters of the most frequent n words, from TOPS + 2 on."""
-REPEATS = TOPS + LONGEST + 1
-"""Characters of repeated n words, from REPEATS + 2 on."""
-FIELDS = REPEATS + LONGEST + 1
-
-LANGUAGES = 56
-
 _FULL_STOP = 46
-_ELLIPSIS = 0x2026
 _0 = np.uint64(0)
 _1 = np.uint64(1)
 _8 = np.uint64(8)
-_63 = np.uint64(63)
 _BYTE = np.uint64(255)
 _BEYOND = np.uint64(1 << 32)
 _PLANES = 40
@@ -150,7 +97,7 @@ class Room(NamedTuple):
 def make_room(longest):
     """Scratch for documents of at most `longest` bytes.
 
-    Touched are 1 byte for each of the longest document, 44 to 64 for each of its words and 16 to 32 for each of its
+    Touched are 1 byte for each of the longest document, 40 to 60 for each of its words and 16 to 32 for each of its
     lines, up to `MOST_WORDS` and `MOST_LINES`: 300 MiB at most beside the text, 4 for a document of 64 KiB.
     """
     lines = 16
@@ -169,7 +116,7 @@ def make_room(longest):
 
 @njit(nogil=True, cache=True)
 def measure(offsets, data, characters, lexicon, out):
-    """Count: out (n, FIELDS) int64; offsets (n + 1,) int64 into the UTF-8 of data."""
+    """Count: out (n, FIELDS of `rules_fields`) int64; offsets (n + 1,) int64 into the UTF-8 of data."""
     longest = 0
     for i in range(len(offsets) - 1):
         longest = max(longest, offsets[i + 1] - offsets[i])
@@ -178,109 +125,37 @@ def measure(offsets, data, characters, lexicon, out):
         start, end = offsets[i], offsets[i + 1]
         row = out[i]
         row[:] = 0
-        row[PARSED_BYTES] = parsed_bytes(data, start, end, room.parse)
-        _count_kinds(data, start, end, characters, row)
-        line_statistics(data, start, end, characters, room.seen, row[LINES:C4_LINES])
-        paragraph_statistics(data, start, end, characters, room.seen, row[PARAGRAPHS:C4_MARKS])
+        row[fields.PARSED_BYTES] = parsed_bytes(data, start, end, room.parse)
+        count_kinds(data, start, end, characters, row)
+        line_statistics(data, start, end, characters, room.seen, row[fields.LINES : fields.C4_LINES])
+        paragraph_statistics(data, start, end, characters, room.seen, row[fields.PARAGRAPHS : fields.C4_MARKS])
         room.languages[:] = 0
         kept = read_lines(
             data, start, end, characters, lexicon,
             room.chunk, room.grams.hashes, room.grams.lengths, room.languages, room.cache, room.text, row,
         )  # fmt: skip
-        row[LANGUAGE], row[LANGUAGE_WORDS] = _most(room.languages)
+        row[fields.LANGUAGE], row[fields.LANGUAGE_WORDS] = most(room.languages)
         first, last = strip(room.text, 0, kept, characters)
         if last - first == end - start and is_same(room.text, first, data, start, end - start):
-            row[C4_CHARACTERS] = row[CHARACTERS]
-            row[C4_LINES:TOPS] = row[LINES:C4_LINES]
+            row[fields.C4_CHARACTERS] = row[fields.CHARACTERS]
+            row[fields.C4_LINES : fields.TOPS] = row[fields.LINES : fields.C4_LINES]
         else:
-            row[C4_CHARACTERS] = count_characters(room.text, first, last)
-            line_statistics(room.text, first, last, characters, room.seen, row[C4_LINES:TOPS])
+            row[fields.C4_CHARACTERS] = count_characters(room.text, first, last)
+            line_statistics(room.text, first, last, characters, room.seen, row[fields.C4_LINES : fields.TOPS])
         _count_repeats(data, start, room.grams, row)
 
 
 @njit(nogil=True, cache=True, _nrt=False)
 def _count_repeats(data, start, grams, row):
     """Repeated words in a row, and the characters of the text as far as words are compared."""
-    compared = min(row[WORDS], MOST_WORDS)
-    row[DIFFERENT_WORDS] = repeat_words(grams, compared, row[TOPS:REPEATS], row[REPEATS:FIELDS])
-    if row[WORDS] <= MOST_WORDS:
-        row[COMPARED_CHARACTERS] = row[CHARACTERS]
+    compared = min(row[fields.WORDS], MOST_WORDS)
+    row[fields.DIFFERENT_WORDS] = repeat_words(
+        grams, compared, row[fields.TOPS : fields.REPEATS], row[fields.REPEATS : fields.FIELDS]
+    )
+    if row[fields.WORDS] <= MOST_WORDS:
+        row[fields.COMPARED_CHARACTERS] = row[fields.CHARACTERS]
     else:
-        row[COMPARED_CHARACTERS] = count_characters(data, start, row[COMPARED_CHARACTERS])
-
-
-@njit(nogil=True, cache=True, _nrt=False)
-def _most(languages):
-    """The language with the most stop words, the first of several, and how many."""
-    used = _PLANES
-    while used and languages[used - 1] == _0:
-        used -= 1
-    best, most = 0, 0
-    for i in range(LANGUAGES):
-        number = 0
-        for plane in range(used):
-            number |= np.int64(languages[plane] >> np.uint64(i) & _1) << plane
-        if number > most:
-            best, most = i, number
-    return best, most
-
-
-@njit(nogil=True, cache=True, _nrt=False)
-def _count_kinds(data, start, end, characters, row):
-    """Characters by kind, number signs and ellipses: 64 bytes of ASCII at once."""
-    at, dots = start, 0
-    while at < end:
-        if at + 64 <= end:
-            high, letters, digits, capitals, spaces, hashes, stops = kind_masks(data, np.uint64(at))
-            if not (high or stops & (stops >> _1) or (dots and stops & _1)):
-                row[CHARACTERS] += 64
-                row[LETTERS] += np.int64(ones(letters))
-                row[DIGITS] += np.int64(ones(digits))
-                row[CAPITALS] += np.int64(ones(capitals))
-                row[SPACES] += np.int64(ones(spaces))
-                row[SYMBOLS] += np.int64(ones(~(letters | digits | spaces)))
-                row[HASHES] += np.int64(ones(hashes))
-                dots = np.int64(stops >> _63)
-                at += 64
-                continue
-        at, dots = _count_each(data, at, min(at + 64, end), dots, characters, row)
-
-
-@njit(nogil=True, cache=True, _nrt=False)
-def _count_each(data, at, end, dots, characters, row):
-    """`_count_kinds` of the characters that begin from `at` to `end`; gives the end of the last and its full stops."""
-    letters, digits, capitals, spaces, symbols, hashes, ellipses, number = 0, 0, 0, 0, 0, 0, 0, 0
-    while at < end:
-        byte = data[at]
-        if byte < 128:
-            flags = characters[byte]
-            at += 1
-            hashes += byte == 35
-            dots = dots + 1 if byte == _FULL_STOP else 0
-            if dots == 3:
-                ellipses += 1
-                dots = 0
-        else:
-            code_point, length = decode(data, at)
-            flags = bits(characters, code_point)
-            at += length
-            dots = 0
-            ellipses += code_point == _ELLIPSIS
-        number += 1
-        letters += flags & LETTER != 0
-        digits += flags & DECIMAL != 0
-        capitals += flags & CAPITAL != 0
-        spaces += flags & SPACE != 0
-        symbols += flags & SYMBOL != 0
-    row[CHARACTERS] += number
-    row[LETTERS] += letters
-    row[DIGITS] += digits
-    row[CAPITALS] += capitals
-    row[SPACES] += spaces
-    row[SYMBOLS] += symbols
-    row[HASHES] += hashes
-    row[ELLIPSES] += ellipses
-    return at, dots
+        row[fields.COMPARED_CHARACTERS] = count_characters(data, start, row[fields.COMPARED_CHARACTERS])
 
 
 @njit(nogil=True, cache=True, _nrt=False)
@@ -292,26 +167,26 @@ def read_lines(data, start, end, characters, lexicon, chunk, hashes, lengths, la
     while at < end:
         stop, following = line_end(data, at, end)
         first, last = strip(data, at, stop, characters)
-        before = row[WORDS]
+        before = row[fields.WORDS]
         sentences = _read_words(data, first, last, characters, lexicon, chunk, hashes, lengths, languages, cache, row)
-        words = row[WORDS] - before
-        row[ROWS] += 1
-        row[SENTENCES] += sentences
+        words = row[fields.WORDS] - before
+        row[fields.ROWS] += 1
+        row[fields.SENTENCES] += sentences
         _count_ends(data, first, last, row)
         kind, marks, cited, written = clean_line(data, first, last, characters, False, text, kept)
-        row[C4_KINDS + kind] += 1
-        row[C4_MARKS] |= marks
+        row[fields.C4_KINDS + kind] += 1
+        row[fields.C4_MARKS] |= marks
         if marks & ENDED:
-            row[C4_ENDED_MARKS] |= marks
+            row[fields.C4_ENDED_MARKS] |= marks
         if kind == KEPT:
             if cited:
                 words, sentences = count_words(text, kept, written, characters, lexicon, chunk)
-            row[C4_CITATIONS] += cited
-            row[C4_WORDS] += words
-            row[C4_SENTENCES] += sentences
+            row[fields.C4_CITATIONS] += cited
+            row[fields.C4_WORDS] += words
+            row[fields.C4_SENTENCES] += sentences
             if marks & ENDED:
-                row[C4_ENDED_LINES] += 1
-                row[C4_ENDED_SENTENCES] += sentences
+                row[fields.C4_ENDED_LINES] += 1
+                row[fields.C4_ENDED_SENTENCES] += sentences
             text[written] = 10
             kept = written + 1
         at = following
@@ -323,11 +198,11 @@ def _count_ends(data, first, last, row):
     """Whether a line begins with a bullet, and ends with an ellipsis."""
     if last == first:
         return
-    row[BULLETS] += data[first] == 45
+    row[fields.BULLETS] += data[first] == 45
     if last - first > 2:
-        row[BULLETS] += data[first] == 0xE2 and data[first + 1] == 0x80 and data[first + 2] == 0xA2
+        row[fields.BULLETS] += data[first] == 0xE2 and data[first + 1] == 0x80 and data[first + 2] == 0xA2
         a, b, c = data[last - 3], data[last - 2], data[last - 1]
-        row[ELLIPSIS_ROWS] += (a == 46 and b == 46 and c == 46) or (a == 0xE2 and b == 0x80 and c == 0xA6)
+        row[fields.ELLIPSIS_ROWS] += (a == 46 and b == 46 and c == 46) or (a == 0xE2 and b == 0x80 and c == 0xA6)
 
 
 @njit(nogil=True, cache=True, _nrt=False)
@@ -500,20 +375,20 @@ def _skip_space(data, at, end, characters):
 
 @njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def _add_word(key, stops, end, length, flags, hashes, lengths, languages, row):
-    words = row[WORDS]
+    words = row[fields.WORDS]
     if words < MOST_WORDS:
         hashes[words] = key
         lengths[words + 1] = lengths[words] + length
-        row[COMPARED_CHARACTERS] = end
-    row[WORDS] = words + 1
-    row[LETTER_WORDS] += flags & LETTER != 0
+        row[fields.COMPARED_CHARACTERS] = end
+    row[fields.WORDS] = words + 1
+    row[fields.LETTER_WORDS] += flags & LETTER != 0
     if flags & MARK:
         return
-    row[PLAIN_WORDS] += 1
-    row[PLAIN_CHARACTERS] += length
-    row[MINI_WORDS] += length <= 3
+    row[fields.PLAIN_WORDS] += 1
+    row[fields.PLAIN_CHARACTERS] += length
+    row[fields.MINI_WORDS] += length <= 3
     if stops:
-        row[STOP_WORDS] |= np.int64(stops >> GOPHER)
+        row[fields.STOP_WORDS] |= np.int64(stops >> GOPHER)
         carry, plane = stops & _LANGUAGE_BITS, 0
         while carry:
             before = languages[plane]

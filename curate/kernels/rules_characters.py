@@ -13,7 +13,7 @@ import unicodedata
 import numpy as np
 
 from curate.kernels import cache_folder, njit
-from curate.kernels.bits import line_mask, trailing_zeros
+from curate.kernels.bits import line_mask, ones, start_mask, trailing_zeros
 from curate.kernels.unicode import decode
 from curate.storage.files import replacing
 
@@ -193,8 +193,15 @@ def last_bits(data, start, end, table):
 @njit(nogil=True, cache=True, _nrt=False)
 def count_characters(data, start, end):
     """Characters of the UTF-8 text data[start:end]."""
-    total = 0
-    for i in range(start, end):
+    at, stop, room = np.uint64(start), np.uint64(end), np.uint64(len(data))
+    total = np.int64(0)
+    while at < stop and at + _64 <= room:
+        found = start_mask(data, at)
+        if stop - at < _64:
+            found &= (_1 << (stop - at)) - _1
+        total += np.int64(ones(found))
+        at += _64
+    for i in range(np.int64(at), end):
         total += data[i] & 0xC0 != 0x80
     return total
 

@@ -17,7 +17,8 @@ the `shape` of each exception, in the 2,048 from FILTER on one for the 17 highes
 """
 UNIT = np.uint64(1 << 32)
 EXCEPTION = UNIT - np.uint64(1)
-GOPHER = np.uint64(56)
+LANGUAGES = 56
+GOPHER = np.uint64(LANGUAGES)
 
 FILTER = np.uint64(64)
 _FILTER_SHIFT = np.uint64(64 - 17)
@@ -113,3 +114,20 @@ def find(lexicon, key):
     while lexicon[KEY, slot] != key and lexicon[KEY, slot]:
         slot = (slot + _1) & mask
     return slot
+
+
+@njit(nogil=True, cache=True, _nrt=False)
+def most(languages):
+    """The language with the most stop words, the first of several, and how many: languages is a count of each, plane k
+    of it bit k of every count."""
+    used = len(languages)
+    while used and languages[used - 1] == _0:
+        used -= 1
+    best, most = 0, 0
+    for i in range(LANGUAGES):
+        number = 0
+        for plane in range(used):
+            number |= np.int64(languages[plane] >> np.uint64(i) & _1) << plane
+        if number > most:
+            best, most = i, number
+    return best, most

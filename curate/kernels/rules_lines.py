@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from curate.kernels import njit
+from curate.kernels.bits import newline_mask, ones
 from curate.kernels.hashing import murmur128
 from curate.kernels.rules_characters import SPACE, TERMINAL, bits, count_characters, last_bits, strip
 from curate.kernels.scan import find_byte
@@ -35,14 +36,18 @@ SHORT_LINE = 30
 _NEWLINE = 10
 _0 = np.uint64(0)
 _1 = np.uint64(1)
+_64 = np.uint64(64)
 
 
 @njit(nogil=True, cache=True, _nrt=False)
-def count_byte(data, start, end, byte):
-    """How often a byte is in data[start:end]."""
-    total = 0
-    for i in range(start, end):
-        total += data[i] == byte
+def _count_newlines(data, start, end):
+    at, stop = np.uint64(start), np.uint64(end)
+    total = np.int64(0)
+    while at + _64 <= stop:
+        total += np.int64(ones(newline_mask(data, at)))
+        at += _64
+    for i in range(np.int64(at), end):
+        total += data[i] == _NEWLINE
     return total
 
 
@@ -93,7 +98,7 @@ def line_statistics(data, start, end, characters, seen, out):
     filter counts. seen: uint64, a power of two of places, at least twice the lines or MOST_LINES.
     """
     out[:] = 0
-    out[NEWLINES] = count_byte(data, start, end, _NEWLINE)
+    out[NEWLINES] = _count_newlines(data, start, end)
     size = prepared(seen, out[NEWLINES] + 1)
     held = 0
     at = start
@@ -132,7 +137,7 @@ def paragraph_statistics(data, start, end, characters, seen, out):
     """Of what two or more newlines part, white space around the text left out: out (4,) int64, the number, the
     characters, how many are repeated, the characters of those. seen: as for `line_statistics`."""
     start, end = strip(data, start, end, characters)
-    size = prepared(seen, count_byte(data, start, end, _NEWLINE) // 2 + 1)
+    size = prepared(seen, _count_newlines(data, start, end) // 2 + 1)
     number, total, repeated, repeated_characters = 0, 0, 0, 0
     at = start
     while at < end:

@@ -119,6 +119,10 @@ def copy_to_backslash(data, at, end, out, to):
 def is_same(data, at, other, start, length):
     """Whether data[at:at + length] and other[start:start + length] are the same bytes."""
     i = 0
+    while i + 8 <= length:
+        if _word(data, at + i) != _word(other, start + i):
+            return False
+        i += 8
     while i < length and data[at + i] == other[start + i]:
         i += 1
     return i == length

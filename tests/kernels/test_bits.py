@@ -17,6 +17,11 @@ def masks(data, at):
 
 
 @njit
+def newlines_and_starts(data, at):
+    return bits.newline_mask(data, at), bits.start_mask(data, at)
+
+
+@njit
 def zeros(value):
     return bits.trailing_zeros(value)
 
@@ -41,6 +46,13 @@ def test_every_byte_is_classified():
     ]
     assert bytes(word) == b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
     assert [high for _, high in found] == [0, 0, 2**64 - 1, 2**64 - 1]
+
+
+def test_every_byte_as_newline_and_as_start_of_a_character():
+    data = np.arange(256, dtype=np.uint8)
+    found = [newlines_and_starts(data, np.uint64(at)) for at in (0, 64, 128, 192)]
+    assert [newlines for newlines, _ in found] == [1 << 10, 0, 0, 0]
+    assert [starts for _, starts in found] == [2**64 - 1, 2**64 - 1, 0, 2**64 - 1]
 
 
 def test_trailing_zeros():
