@@ -39,9 +39,9 @@ def parsed_bytes(data, start, end, table):
         four = _four(data, at)
         place = (four * _MULTIPLIER & _LOW) >> _SHIFT
         known = table[place]
-        other = start + known
+        other = start + max(known, 0)
         table[place] = at - start
-        if known < 0 or at - other > _WINDOW or _four(data, other) != four:
+        if (known < 0) | (at - other > _WINDOW) | (_four(data, other) != four):
             at += misses >> 6
             misses += 1
             continue

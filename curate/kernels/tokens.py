@@ -41,6 +41,7 @@ _PAGE_COSTS = (  # first and last page of 256 code points, and the cost of one o
     (0xF9, 0xFF, 80),
 )
 
+_BLANK = 32
 _NOTHING = 0
 _GAP = 1
 _LINE = 2
@@ -124,6 +125,9 @@ def estimate(offsets, data, pages, leaves, costs, out):
                 run += letters
                 before = _LETTER
                 at += letters
+                if at < end and data[at] == _BLANK:
+                    before, run = _GAP, 1
+                    at += 1
                 continue
             code_point, length = decode(data, at)
             at += length
