@@ -12,17 +12,19 @@ NO_ROOM = -1
 
 
 @njit(nogil=True, cache=True)
-def _add_piece(kept, pieces, to, at, low):
-    """Add a piece that is at `to` in the cleaned texts; what would be before `low`, where its text starts, is not."""
+def _add_piece(kept, pieces, to, at, low, high):
+    """Add a piece that is at `to` in the cleaned texts; what would be outside of its text, low to high, is not."""
+    if to >= high:
+        return pieces
     missing = max(0, low - to)
     kept[pieces, 0], kept[pieces, 1] = to + missing, at + missing
     return pieces + 1
 
 
 @njit(nogil=True, cache=True)
-def _keep_line(data, base, first, last, to, low, row, characters, taken, count, kept, pieces):
+def _keep_line(data, base, first, last, to, low, high, row, characters, taken, count, kept, pieces):
     """Add the citation marks of a kept line and the pieces between; gives how many there are then of both."""
-    pieces = _add_piece(kept, pieces, to, first - base, low)
+    pieces = _add_piece(kept, pieces, to, first - base, low, high)
     begin = at = first
     while at < last:
         length = citation(data, at, last, characters) if data[at] == 91 else 0
@@ -35,7 +37,7 @@ def _keep_line(data, base, first, last, to, low, row, characters, taken, count, 
             count += 1
             to += at - begin
             begin = at + length
-            pieces = _add_piece(kept, pieces, to, begin - base, low)
+            pieces = _add_piece(kept, pieces, to, begin - base, low, high)
         at += length if length else 1
     return count, pieces
 
@@ -53,7 +55,7 @@ def find(offsets, data, cleaned, characters, ended_only, scratch, taken, kept):
     count = pieces = 0
     for row in range(len(offsets) - 1):
         at, end = offsets[row], offsets[row + 1]
-        low = cleaned[row] - cleaned[0]
+        low, high = cleaned[row] - cleaned[0], cleaned[row + 1] - cleaned[0]
         to = low
         opens = True
         while at < end:
@@ -68,7 +70,7 @@ def find(offsets, data, cleaned, characters, ended_only, scratch, taken, kept):
                     opens = inner == outer
                     to -= written + 1 if opens else inner
                 count, pieces = _keep_line(
-                    data, base, first, last, to, low, row, characters, taken, count, kept, pieces
+                    data, base, first, last, to, low, high, row, characters, taken, count, kept, pieces
                 )
                 if count == NO_ROOM:
                     return NO_ROOM, pieces

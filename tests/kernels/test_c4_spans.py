@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curate.algorithms import c4, clean
@@ -41,6 +41,9 @@ def taken(texts, ended_only):
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.lists(PIECES, max_size=20).map("".join), max_size=4), st.booleans())
+@example(["one two three.[1] [2] [3]", "one two three."], False)
+@example(["one two three.[12] [1][1] [2] [3]", "one two three."], False)
+@example(["[1] [2] [3] [4] five six seven\n[1] [2] [3]", "one two three."], False)
 def test_what_goes_and_what_stays_are_the_text(texts, ended_only):
     cleaned, rows, places = taken(texts, ended_only)
     for number, (text, left) in enumerate(zip(texts, cleaned, strict=True)):
