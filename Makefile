@@ -1,11 +1,12 @@
 # make setup   .venv with everything that the tests need; leaves .venv/bin/curate
 # make demo    real text of this machine, through the whole pipeline
 # make test    style, types, import rules and all tests
+# make fuzz    the tests of properties with other random examples each time, which `make test` never draws
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test check clean
+.PHONY: setup demo test fuzz check clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -33,6 +34,9 @@ check: .venv/.ready-test
 
 test: check
 	CURATE_REQUIRE_EXTRAS=1 $(BIN)/python -m pytest
+
+fuzz: .venv/.ready-test
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -m hypothesis
 
 clean:
 	rm -rf work .venv build *.egg-info

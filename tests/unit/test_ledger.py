@@ -14,7 +14,7 @@ def balanced(item) -> bool:
     return item["in"] + item["repeats"] == item["out"] + sum(item["removed"].values()) + item["quarantined"]
 
 
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(ENTRIES, max_size=5))
 def test_a_total_is_the_sum_and_does_not_depend_on_the_order(entries):
     total = ledger.total(entries)
@@ -26,7 +26,7 @@ def test_a_total_is_the_sum_and_does_not_depend_on_the_order(entries):
         assert sum(total[kind].values()) == sum(sum(item[kind].values()) for item in entries)
 
 
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(ENTRIES)
 def test_what_does_not_balance_is_refused(item):
     if balanced(item):

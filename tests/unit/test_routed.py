@@ -21,7 +21,9 @@ def values(path, key=None):
     return [value for table in found for value in table["value"].to_pylist()]
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(pieces=PIECES, flush=st.sampled_from([1, 10, routed.FLUSH_BYTES]))
 def test_each_key_has_its_rows_in_the_order_they_came(tmp_path, pieces, flush):
     path = tmp_path / "x.parquet"
