@@ -71,6 +71,10 @@ def test_the_model_hangs_on_texts_and_seed_alone(trained):
     assert other["bin"] != trained["bin"]
 
 
+def test_distilling_is_training_on_the_beginnings(trained):
+    assert fasttext.distil(array(GOOD), array(BAD), epochs=20, seed=7).equals(trained)
+
+
 def test_labels_in_the_text_make_no_class(file):
     assert sorted(fasttext.load(file, None).labels) == [fasttext.NEGATIVE, fasttext.POSITIVE]
 
