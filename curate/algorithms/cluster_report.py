@@ -13,6 +13,8 @@ _COLLAPSED_RANK = 1 / 16
 _GIANT = 0.2
 _SINGLE = 0.95
 _FEWEST = 20
+_ONE_LANGUAGE = 0.9
+_PARTED = 0.5
 
 
 def lines(model: pa.Table, summary: pa.Table, asked: list[int]) -> list[str]:
@@ -23,7 +25,7 @@ def lines(model: pa.Table, summary: pa.Table, asked: list[int]) -> list[str]:
         there = int(np.count_nonzero(levels == number))
         fewer = f" of the {wanted:,} asked for: the sample has no more different vectors" if there < wanted else ""
         named.append(f"{there:,} clusters{fewer}")
-    return [*named, *largest(summary), *spread(model), *giant(summary), *single_sources(summary)]
+    return [*named, *largest(summary), *spread(model), *giant(summary), *single_sources(summary), *languages(summary)]
 
 
 def largest(summary: pa.Table, most: int = _MOST_SHOWN) -> list[str]:
@@ -88,4 +90,35 @@ def single_sources(summary: pa.Table) -> list[str]:
     return [
         f"warning: {len(alone):,} clusters with {share:.0%} of the documents are of one source alone, "
         f"such as {shown}: they may tell how a source is written, not what it is about"
+    ]
+
+
+def languages(summary: pa.Table) -> list[str]:
+    """A warning where two documents of a cluster share their language far more often than any two do.
+
+    Of the documents read, each cluster's counted as often as it has documents. The excess is what of the distance to
+    always sharing it the clusters cover: (within - anywhere) / (1 - anywhere), 0 where they say nothing of languages.
+    Pairs of different documents are counted, so that a cluster of few says no more than it can.
+    """
+    shares: dict[str, float] = {}
+    alike = weights = total = 0.0
+    for documents, values in zip(arrow.numbers(summary["documents"]), summary["languages"].to_pylist(), strict=True):
+        counts = np.array([value["documents"] for value in values], dtype=np.float64)
+        if not counts.sum():
+            continue
+        total += documents
+        for value in values:
+            shares[value["value"]] = shares.get(value["value"], 0) + documents * value["documents"] / counts.sum()
+        if counts.sum() > 1:
+            alike += documents * (counts * (counts - 1)).sum() / (counts.sum() * (counts.sum() - 1))
+            weights += documents
+    if not weights:
+        return []
+    within, anywhere = alike / weights, sum((share / total) ** 2 for share in shares.values())
+    if anywhere > _ONE_LANGUAGE or within - anywhere < _PARTED * (1 - anywhere):
+        return []
+    return [
+        f"warning: the clusters part languages before subjects: two documents of one share their language in "
+        f"{within:.0%} of cases, any two in {anywhere:.0%}; for subjects across languages embed with a multilingual "
+        "--model, for those within one give --where"
     ]

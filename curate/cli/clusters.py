@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LEAST_WIDTH, MOST_WIDTH = 80, 160
 SHOWN = 20
+SHOWN_VALUES = 5
 LONGEST = 2_000
 """Characters of an example in JSON and CSV."""
 LINES = 8
@@ -112,6 +113,8 @@ def _said(row: dict[str, Any]) -> list[tuple[str, str]]:
     if scores := [f"{name[5:]} {_score(row[name])}" for name in row if _is_mean(name)]:
         lines.append(("mean", ", ".join(scores)))
     lines += [(name[4:], _values(row, name)) for name in row if name.startswith("top_") and row[name]]
+    if row["languages"] and "top_language" not in row:
+        lines.append(("language", _values(row, "languages")))
     if above := [f"{name[8:]} {row[name]}" for name in row if name.startswith("cluster_")]:
         lines.append(("in", ", ".join(above)))
     for side in ("nearest", "farthest"):
@@ -128,7 +131,9 @@ def _score(value: float | None) -> str:
 
 
 def _values(row: dict[str, Any], name: str) -> str:
-    return ", ".join(f"{item['value']} {item['documents'] / row['documents']:.0%}" for item in row[name])
+    """The commonest values with their shares; of languages, of the documents that were read."""
+    of = sum(item["documents"] for item in row[name]) if name == "languages" else row["documents"]
+    return ", ".join(f"{item['value']} {item['documents'] / of:.0%}" for item in row[name][:SHOWN_VALUES])
 
 
 def cut(text: str, width: int) -> str:
@@ -186,7 +191,7 @@ def _write_csv(found: Clusters, rows: list[dict[str, Any]], file: Any) -> None:
 
 
 def _cell(row: dict[str, Any], name: str) -> Any:
-    if name.startswith("top_"):
+    if name.startswith("top_") or name == "languages":
         return _values(row, name)
     return " ".join(row[name]) if isinstance(row[name], list) else row[name]
 

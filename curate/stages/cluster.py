@@ -172,7 +172,7 @@ def memory(load: Load, config: ClusterConfig) -> int:
     after = load.census < 0
     if load.kind == "settle" and after:
         clusters = min(_clusters(config), load.rows)
-        return (160 << 20) + 200_000 * min(2_000, clusters) + 2_000 * clusters
+        return (232 << 20) + 200_000 * min(2_000, clusters) + 2_000 * clusters
     if load.kind == "settle":
         numbers = 2048 * min(load.rows, sample(config))
         merged = 0 if config.domains is None else min((config.levels or [_clusters(config)])[-1], 10_000)
@@ -184,7 +184,7 @@ def memory(load: Load, config: ClusterConfig) -> int:
 
 STAGE = Stage(
     name="cluster",
-    revision=5,
+    revision=6,
     config=ClusterConfig,
     needs=needs,
     adds=adds,

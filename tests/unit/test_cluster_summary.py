@@ -46,7 +46,7 @@ def summary(rows, cut=100, described=("score", "kind")):
 def test_what_a_cluster_is_told_by(cut):
     found = summary(ROWS, cut)
     assert found.schema.names[: len(cluster_summary.SUMMARY)] == cluster_summary.SUMMARY.names
-    assert found.schema.names[9:] == ["top_source", "cluster_domain", "mean_score", "top_kind"]
+    assert found.schema.names[9:] == ["languages", "top_source", "cluster_domain", "mean_score", "top_kind"]
     onion, boat = found.to_pylist()
     assert (onion["cluster"], onion["documents"], onion["mean_distance"], onion["radius"]) == (1, 2, 0.5, 1)
     assert onion["bytes"] == sum(len(row[3]) for row in ROWS[4:6])
@@ -150,3 +150,33 @@ def test_a_giant_cluster_and_clusters_of_one_source():
     assert "1 clusters with 42% of the documents" in cluster_report.single_sources(giant)[0]
     assert "7 (other)" in cluster_report.single_sources(giant)[0]
     assert cluster_report.single_sources(summary([(*row[:4], "one", 1.0) for row in even])) == []
+
+
+SENTENCES = {
+    "en": "the committee decided that nobody should leave the house before the rain had stopped falling on the roofs",
+    "de": "der Ausschuss entschied, dass niemand das Haus verlassen sollte, bevor der Regen auf die Dächer aufhört",
+    "fr": "le comité a décidé que personne ne devait quitter la maison avant que la pluie ne cesse de tomber",
+}
+
+
+def in_languages(cluster_of, shares=(1, 1, 1)):
+    """A summary of 180 documents; cluster_of(number, language) is where they lie."""
+    names = [name for name, share in zip(SENTENCES, shares, strict=True) for _ in range(share)]
+    rows = [(i, names[i % len(names)]) for i in range(180)]
+    return summary([(f"d{i}", cluster_of(i, name), 0.1, SENTENCES[name], "s", 1.0) for i, name in rows])
+
+
+def test_the_languages_of_what_was_read_of_a_cluster():
+    found = in_languages(lambda i, name: 0 if name == "fr" else 1).to_pylist()
+    assert [[value["value"] for value in row["languages"]] for row in found] == [["fr"], ["de", "en"]]
+    assert [sum(value["documents"] for value in row["languages"]) for row in found] == [30, 30]
+
+
+def test_clusters_of_languages_are_said_to_be_such():
+    (line,) = cluster_report.languages(in_languages(lambda i, name: list(SENTENCES).index(name) + 3 * (i % 4)))
+    assert line.startswith("warning: the clusters part languages before subjects")
+    assert "in 100% of cases, any two in 33%" in line
+    assert cluster_report.languages(in_languages(lambda i, name: i // 3 % 9)) == []
+    assert cluster_report.languages(in_languages(lambda i, name: 0 if name == "en" else 1, (58, 1, 1))) == []
+    assert cluster_report.languages(in_languages(lambda i, name: i)) == []  # one document says nothing of a cluster
+    assert cluster_report.languages(summary([])) == []
