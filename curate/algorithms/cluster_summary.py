@@ -50,8 +50,8 @@ SUMMARY = pa.schema(
     ]
 )
 """Then `languages`, a list of VALUE with all that the documents read for terms are in, by the builtin model of
-`language`, the commonest first; `top_source`, a list of VALUE, for each coarser level and domain its number, for each column described by
-`mean_COLUMN` (float64) if it is a number and `top_COLUMN` if it is a string.
+`language`, the commonest first; `top_source`, a list of VALUE, for each coarser level and domain its number, for each
+column described by `mean_COLUMN` (float64) if it is a number and `top_COLUMN` if it is a string.
 
 tokens: estimated. radius: the distance of the farthest document. nearest, farthest: ids, the extreme first."""
 
