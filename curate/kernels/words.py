@@ -48,6 +48,7 @@ _31 = np.uint64(31)
 _32 = np.uint64(32)
 _63 = np.uint64(63)
 _64 = np.uint64(64)
+_80 = np.uint64(80)
 _0F = np.uint64(0x0F)
 _1F = np.uint64(0x1F)
 _3F = np.uint64(0x3F)
@@ -226,6 +227,28 @@ def hash_words(data, start, end, tables, hashes, spans):
             word &= (_1 << (stop - base)) - _1
             high &= (_1 << (stop - base)) - _1
         run = word | high
+        if not (high | mixed) and base + _80 <= room:
+            starts = run & ~(run << _1 | inside)
+            ends = ~run & (run << _1 | inside)
+            if not inside:
+                first = base + trailing_zeros(starts)
+                starts &= starts - _1
+            while ends:
+                at = base + trailing_zeros(ends)
+                ends &= ends - _1
+                if at - first <= _16:
+                    hashes[count] = _short_word(eight(data, first), eight(data, first + _8), at - first)
+                else:
+                    hashes[count] = _long_word(data, first, at)
+                if want:
+                    spans[count, 0] = first
+                    spans[count, 1] = at
+                count += _1
+                first = base + trailing_zeros(starts)
+                starts &= starts - _1
+            inside = run >> _63
+            base += _64
+            continue
         edges = run ^ (run << _1 | inside)
         own = _ALL
         while edges:
@@ -251,8 +274,7 @@ def hash_words(data, start, end, tables, hashes, spans):
                     spans[count, 0] = first
                     spans[count, 1] = at
                 count += _1
-        if inside:
-            mixed |= high & own
+        mixed = (mixed | high & own) * inside
         base += _64
     return np.int64(count)
 
@@ -324,7 +346,7 @@ def hash_ngrams(hashes, count, ngram):
     for i in range(grams - 1):
         leaving = hashes[i]
         hashes[i] = _finished(total ^ (total >> _31))
-        total = total * _BASE + hashes[i + length] - leaving * leading
+        total = total * _BASE + (hashes[i + length] - leaving * leading)
     hashes[grams - 1] = _finished(total ^ (total >> _31))
     return grams
 
