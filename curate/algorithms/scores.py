@@ -23,6 +23,11 @@ def wide_edges() -> np.ndarray:
     return np.sinh(np.arange(-400, 401) / 16)
 
 
+def fine_edges() -> np.ndarray:
+    """A thousand equal bins from -1 to 1: float64, shape (1001,)."""
+    return np.linspace(-1.0, 1.0, 1001)
+
+
 def distribution(scores: arrow.Array, sizes: arrow.Array, edges: np.ndarray) -> pa.Table:
     """Documents and bytes in each bin that holds any.
 

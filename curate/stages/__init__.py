@@ -28,6 +28,7 @@ ALL = (
     "map",
     "fasttext",
     "dsir",
+    "zipfit",
     "exclude",
     "select",
     "sample",

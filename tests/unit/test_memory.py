@@ -29,6 +29,7 @@ OPTIONS = {
     "clean": {"c4": True},
     "fasttext": {"positive": ["x"]},
     "dsir": {"target": ["x"]},
+    "zipfit": {"target": [__file__]},
     "sample": {"fraction": 0.5},
     "prototypes": {"keep_rate": 0.5},
     "similar": {"to": [__file__]},
