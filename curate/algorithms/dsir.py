@@ -28,7 +28,7 @@ def bucket(ngram: str, buckets: int) -> int:
     """The bucket of an n-gram: its lower-cased tokens with one space between them."""
     values = arrow.strings(pa.array([ngram], type=pa.large_string()))
     out = np.empty(1, dtype=np.uint64)
-    kernels.hash_ngrams(values.offsets, values.data, wordpunct.tables(), out)
+    kernels.hash_ngrams(values.offsets, values.data, wordpunct.tables(marks=True), out)
     return int(kernels.bucket(out[0], np.uint64(buckets)))
 
 
@@ -38,7 +38,7 @@ def add_counts(texts: arrow.Array, out: np.ndarray, *, chunks: bool = False) -> 
     With `chunks`, bigrams do not reach over the ends of chunks of 128 tokens.
     """
     values = arrow.strings(texts)
-    kernels.count(values.offsets, values.data, wordpunct.tables(), _length(chunks), out)
+    kernels.count(values.offsets, values.data, wordpunct.tables(marks=True), _length(chunks), out)
 
 
 def log_ratios(target: np.ndarray, pool: np.ndarray, smoothing: float = 0.0) -> pa.Table:
@@ -65,7 +65,7 @@ def weights(texts: arrow.Array, log_ratio: np.ndarray, *, chunks: bool = False, 
     """
     values = arrow.strings(texts)
     out = np.empty(len(values), dtype=np.float64)
-    kernels.weigh(values.offsets, values.data, wordpunct.tables(), _length(chunks), mean, log_ratio, out)
+    kernels.weigh(values.offsets, values.data, wordpunct.tables(marks=True), _length(chunks), mean, log_ratio, out)
     return pa.array(out, mask=np.isnan(out))
 
 

@@ -48,6 +48,9 @@ NEWLINES = "\n\v\f\r\x85\u2028\u2029"
 """The newline functions of the Unicode Standard, section 5.8."""
 
 _PAGES = 0x1100
+_NAMES = ("flags", "words", "lower", "canonical")
+_ENCLOSED_LETTERS = ((0x24B6, 0x24E9), (0x1F130, 0x1F149), (0x1F150, 0x1F169), (0x1F170, 0x1F189))
+"""The symbols that are Alphabetic; all other characters that are have a category of letters, marks or numbers."""
 _SINGLE_NAMES = (
     "CJK UNIFIED IDEOGRAPH",
     "CJK COMPATIBILITY IDEOGRAPH",
@@ -76,6 +79,15 @@ class Table(NamedTuple):
 def flags() -> Table:
     """uint8 leaves: WORD, SPACE, DIGIT, SINGLE, UPPER, PUNCTUATION, NFC and CONTROL, or-ed."""
     return _tables()["flags"]
+
+
+def words() -> Table:
+    """Those of `flags`, but WORD is Unicode's `\\w` (Technical Standard 18, annex C), as the `regex` package has it.
+
+    Combining marks and the two joiners belong to words, as the scripts of South and South-East Asia and Persian are
+    spelled with them; numbers that are not decimal digits, such as superscripts, do not.
+    """
+    return _tables()["words"]
 
 
 def lower() -> Table:
@@ -147,7 +159,9 @@ def _tables() -> dict[str, Table]:
     try:
         return _load(path)
     except FileNotFoundError:
-        built = {"flags": _paged(_flags()), "lower": _paged(_lower()), "canonical": _paged(_canonical())}
+        flags = _flags()
+        built = {"flags": flags, "words": _words(flags), "lower": _lower(), "canonical": _canonical()}
+        built = {name: _paged(values) for name, values in built.items()}
     with replacing(path) as aside, open(aside, "wb") as file:
         np.savez(file, **{f"{name}_{part}": array for name in built for part, array in built[name]._asdict().items()})
     return built
@@ -155,7 +169,7 @@ def _tables() -> dict[str, Table]:
 
 def _load(path: Path) -> dict[str, Table]:
     with np.load(path, allow_pickle=False) as file:
-        return {name: Table(file[f"{name}_pages"], file[f"{name}_leaves"]) for name in ("flags", "lower", "canonical")}
+        return {name: Table(file[f"{name}_pages"], file[f"{name}_leaves"]) for name in _NAMES}
 
 
 def _paged(values: np.ndarray) -> Table:
@@ -177,6 +191,15 @@ def _flags() -> np.ndarray:
     values[0xFEFF] |= CONTROL
     values[_canonical() & (CLASS_MASK | NOT_NFC | MAY_COMPOSE) != 0] |= NFC
     return values
+
+
+def _words(flags: np.ndarray) -> np.ndarray:
+    kinds = [unicodedata.category(chr(code_point)) for code_point in range(sys.maxunicode + 1)]
+    word = np.array([kind[0] in "LM" or kind in ("Nd", "Nl", "Pc") for kind in kinds])
+    for first, last in _ENCLOSED_LETTERS:
+        word[first : last + 1] = True
+    word[[0x200C, 0x200D]] = True
+    return np.where(word, flags | WORD, flags & ~WORD)
 
 
 def _is_single(character: str) -> bool:

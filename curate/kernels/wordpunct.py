@@ -1,9 +1,9 @@
 """Lower-cased word-and-punctuation tokens, as NLTK's `wordpunct` gives them for `text.lower()`.
 
 A token is a longest run of `\\w` characters or a longest run of characters that are neither `\\w` nor
-`\\s`, in Python's Unicode sense; lower case is Python's, the dotted capital I (which becomes two
-characters) and the final sigma included. Both hold exactly, but that a text with no space in
-`LONGEST` bytes is cut there.
+`\\s`, in Python's Unicode sense or, for `\\w`, in Unicode's own; lower case is Python's, the dotted
+capital I (which becomes two characters) and the final sigma included. Both hold exactly, but that a
+text with no space in `LONGEST` bytes is cut there.
 
 A text is read piece by piece: `tokens` writes a piece lower-cased into a scratch and marks where its
 tokens end. ASCII goes through loops without branches, which the compiler vectorises.
@@ -47,7 +47,7 @@ _PLACES[((_1 << np.arange(64, dtype=np.uint64)) * _DE_BRUIJN) >> _58] = np.arang
 
 
 class Tables(NamedTuple):
-    """What the loops look up: `unicode.flags()`, `unicode.lower()`, and for every code point
+    """What the loops look up: `unicode.flags()` or `unicode.words()`, `unicode.lower()`, and for every code point
     whether it is Cased (1) or Case_Ignorable (2) (Unicode Standard, section 3.13)."""
 
     flags: unicode.Table
@@ -64,9 +64,12 @@ class Scratch(NamedTuple):
 
 
 @functools.cache
-def tables() -> Tables:
-    """The tables of this Python's Unicode version."""
-    return Tables(unicode.flags(), unicode.lower(), _casing())
+def tables(marks: bool = False) -> Tables:
+    """The tables of this Python's Unicode version.
+
+    marks: `\\w` is Unicode's, in which marks belong to words, as NLTK has it since 3.10; else Python's, as before.
+    """
+    return Tables(unicode.words() if marks else unicode.flags(), unicode.lower(), _casing())
 
 
 def _casing() -> np.ndarray:
@@ -193,8 +196,9 @@ def _characters(data, start, at, stop, end, tables, low, kinds, size):
         size += written
         if code_point == _DOTTED_CAPITAL_I:
             encode(_DOT_ABOVE, low, size)
-            kinds[size] = _SYMBOLS
-            kinds[size + 1] = _SYMBOLS
+            kind = _LETTERS if flag(flag_pages, flag_leaves, _DOT_ABOVE) & WORD else _SYMBOLS
+            kinds[size] = kind
+            kinds[size + 1] = kind
             size += 2
         at += length
     return at, size

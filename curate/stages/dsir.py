@@ -136,7 +136,7 @@ def memory(load: Load, config: DsirConfig) -> int:
 
 STAGE = Stage(
     name="dsir",
-    revision=1,
+    revision=2,
     config=DsirConfig,
     needs=needs,
     adds=adds,

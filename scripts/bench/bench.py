@@ -28,7 +28,7 @@ import material
 
 from curate.runtime.executors.base import ENVIRONMENT
 
-BARS = {"ingest": 20, "dedup": 20, "dsir": 14, "embed": 50}  # times the floor
+BARS = {"ingest": 20, "dedup": 20, "dsir": 12, "embed": 50}  # times the floor
 BAR_ONE_SECONDS = 1.5
 BAR_MEMORY = 1 << 30
 SAMPLE_SECONDS = 0.02

@@ -23,7 +23,7 @@ def sliced(texts):
 def test_counts(texts, buckets, chunk):
     values = sliced(texts)
     out = np.zeros(buckets, dtype=np.int64)
-    dsir.count(values.offsets, values.data, wordpunct.tables(), np.int64(chunk), out)
+    dsir.count(values.offsets, values.data, wordpunct.tables(marks=True), np.int64(chunk), out)
     assert out.tolist() == naive.counts(texts, buckets, chunk)
 
 
@@ -34,7 +34,7 @@ def test_weights(texts, chunk, mean, seed):
     ratios = np.random.default_rng(seed).normal(0, 4, size=97)
     ratios.setflags(write=False)
     out = np.empty(len(values), dtype=np.float64)
-    dsir.weigh(values.offsets, values.data, wordpunct.tables(), np.int64(chunk), mean, ratios, out)
+    dsir.weigh(values.offsets, values.data, wordpunct.tables(marks=True), np.int64(chunk), mean, ratios, out)
     for text, found in zip(texts, out, strict=True):
         expected = naive.weight(text, ratios.tolist(), chunk, mean)
         assert np.isnan(found) if expected is None else found == pytest.approx(expected, rel=1e-9, abs=1e-9)
@@ -44,7 +44,7 @@ def test_weights(texts, chunk, mean, seed):
 def test_hash_of_an_ngram(ngram):
     values = sliced([ngram])
     out = np.empty(1, dtype=np.uint64)
-    dsir.hash_ngrams(values.offsets, values.data, wordpunct.tables(), out)
+    dsir.hash_ngrams(values.offsets, values.data, wordpunct.tables(marks=True), out)
     for buckets in (1, 97, 10_000, 2**20):
         assert dsir.bucket(out[0], np.uint64(buckets)) == naive.bucket(ngram, buckets)
 
@@ -53,7 +53,7 @@ def test_buckets_are_even_and_reach_both_ends():
     texts = [f"word{i}" for i in range(100_000)]
     values = arrow.strings(pa.array(texts, pa.large_string()))
     out = np.zeros(1000, dtype=np.int64)
-    dsir.count(values.offsets, values.data, wordpunct.tables(), dsir.WHOLE, out)
+    dsir.count(values.offsets, values.data, wordpunct.tables(marks=True), dsir.WHOLE, out)
     assert ((out - 100) ** 2 / 100).sum() < 999 + 5 * np.sqrt(2 * 999)
 
 
@@ -61,5 +61,5 @@ def test_bigrams_are_not_symmetric_and_are_not_words():
     words = [f"w{i}" for i in range(300)]
     values = arrow.strings(pa.array([f"{a} {b}" for a in words for b in words], pa.large_string()))
     out = np.empty(len(values), dtype=np.uint64)
-    dsir.hash_ngrams(values.offsets, values.data, wordpunct.tables(), out)
+    dsir.hash_ngrams(values.offsets, values.data, wordpunct.tables(marks=True), out)
     assert len(np.unique(out)) == len(out)

@@ -9,6 +9,7 @@ import pytest
 from numba import njit
 
 from curate.kernels import unicode
+from tests.naive.dsir import is_word
 
 CHARACTERS = [chr(code_point) for code_point in range(sys.maxunicode + 1)]
 VALID = [c for c in CHARACTERS if not "\ud800" <= c <= "\udfff"]
@@ -71,6 +72,12 @@ def test_a_flag_says_what_python_says_of_every_code_point(bit, expected):
 def test_flags_agree_with_regular_expressions(bit, pattern):
     found = np.flatnonzero(values(unicode.flags()) & bit)
     assert [ord(c) for c in re.findall(pattern, "".join(CHARACTERS))] == found.tolist()
+
+
+def test_words_differ_from_flags_in_the_word_bit_alone():
+    found, plain = values(unicode.words()), values(unicode.flags())
+    assert np.array_equal(found & ~unicode.WORD, plain & ~unicode.WORD)
+    assert [ord(c) for c in CHARACTERS if is_word(c)] == np.flatnonzero(found & unicode.WORD).tolist()
 
 
 def test_single_characters_are_letters_of_scripts_without_spaces():

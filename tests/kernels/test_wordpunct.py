@@ -22,37 +22,44 @@ CODE_POINTS = [
 TEXTS = st.lists(st.text(CHARACTERS, max_size=90), max_size=6)
 
 
-def joined(array):
+def joined(array, marks):
     values = arrow.strings(array)
     size = int(values.offsets[-1] - values.offsets[0])
     offsets, data = np.empty(len(values) + 1, dtype=np.int64), np.empty(3 * size, dtype=np.uint8)
-    wordpunct.join_tokens(values.offsets, values.data, wordpunct.tables(), offsets, data)
+    wordpunct.join_tokens(values.offsets, values.data, wordpunct.tables(marks), offsets, data)
     return arrow.string_array(offsets, data[: offsets[-1]]).to_pylist()
 
 
-def expected(text):
-    return "".join(token + " " for token in tokens(text))
+def expected(text, marks=False):
+    return "".join(token + " " for token in tokens(text, marks))
 
 
 def of(text):
-    (found,) = joined(pa.array([text], pa.large_string()))
+    (found,) = joined(pa.array([text], pa.large_string()), False)
     return found
 
 
 @settings(deadline=None, max_examples=60)
-@given(TEXTS)
-def test_tokens_are_those_of_the_regular_expression_on_the_lower_cased_text(texts):
+@given(TEXTS, st.booleans())
+def test_tokens_are_those_of_the_regular_expression_on_the_lower_cased_text(texts, marks):
     array = pa.array(["İΣ", *texts, "aΣ"], pa.large_string()).slice(1, len(texts))
-    assert joined(array) == [expected(text) for text in texts]
+    assert joined(array, marks) == [expected(text, marks) for text in texts]
 
 
-def test_every_character_in_every_context():
+@pytest.mark.parametrize("marks", [False, True])
+def test_every_character_in_every_context(marks):
     lines = [f"{c} a{c}b {c}Σ aΣ{c} aΣ{c}a a{c}Σ .{c}\n" for c in map(chr, CODE_POINTS)]
     texts = ["".join(lines[i::9]) for i in range(9)]
-    for text, found in zip(texts, joined(pa.array(texts, pa.large_string())), strict=True):
-        wrong = [pair for pair in zip(found.split(" "), expected(text).split(" "), strict=False) if pair[0] != pair[1]]
-        assert wrong[:3] == []
-        assert found == expected(text)
+    for text, found in zip(texts, joined(pa.array(texts, pa.large_string()), marks), strict=True):
+        pairs = zip(found.split(" "), expected(text, marks).split(" "), strict=False)
+        assert [pair for pair in pairs if pair[0] != pair[1]][:3] == []
+        assert found == expected(text, marks)
+
+
+def test_marks_and_joiners_belong_to_words_and_superscripts_do_not():
+    text = pa.array(["हिन्दी می\u200cها x² İx"], pa.large_string())
+    assert joined(text, True) == ["हिन्दी می\u200cها x ² i̇x "]
+    assert joined(text, False) == ["ह ि न ् द ी می \u200c ها x² i ̇ x "]
 
 
 @pytest.mark.parametrize("unit", ["Word, ", "Wörter und ", "語", "x", " ", "\n\n", "ΑΣ "])

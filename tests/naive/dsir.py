@@ -3,12 +3,26 @@
 import itertools
 import math
 import re
+import unicodedata
 
+_ENCLOSED = r"^(NEGATIVE )?(CIRCLED LATIN (CAPITAL|SMALL)|SQUARED LATIN CAPITAL) LETTER [A-Z]$"
+_NON_JOINER = "ZERO WIDTH NON-JOINER"
 MASK = (1 << 64) - 1
 
 
-def tokens(text):
-    return re.findall(r"\w+|[^\w\s]+", text.lower())
+def is_word(character):
+    """Alphabetic, a mark, a decimal digit, a connector or a joiner (Unicode Technical Standard 18, annex C)."""
+    kind, name = unicodedata.category(character), unicodedata.name(character, "")
+    alphabetic = kind[0] == "L" or kind == "Nl" or re.search(_ENCLOSED, name)
+    return bool(alphabetic) or kind[0] == "M" or kind in ("Nd", "Pc") or name in ("ZERO WIDTH JOINER", _NON_JOINER)
+
+
+def tokens(text, marks=True):
+    """Runs of `\\w` and of what is neither that nor space; without `marks`, as Python's `re` has them."""
+    if not marks:
+        return re.findall(r"\w+|[^\w\s]+", text.lower())
+    runs = itertools.groupby(text.lower(), lambda c: "word" if is_word(c) else "space" if c.isspace() else "symbol")
+    return ["".join(run) for kind, run in runs if kind != "space"]
 
 
 def _token_hash(token):
