@@ -58,6 +58,7 @@ __all__ = [
     "InputFile",
     "InputPath",
     "InputShard",
+    "Likewise",
     "Load",
     "ModelPath",
     "OldCorpus",
@@ -164,6 +165,18 @@ class Tables(Protocol):
         ...
 
 
+class Likewise(Protocol):
+    """Other documents put through the stages that made some columns, with the options and the models they had then."""
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """The table, such as one of only `text`, with the layers' columns; one that it has already is not made."""
+        ...
+
+    def same(self, folder: str, column: str) -> str | None:
+        """The column of another corpus that holds what this would give its documents, None where there is none."""
+        ...
+
+
 @dataclass(frozen=True)
 class Indexed:
     """Rows of a survey that a later run needs: kept in `index/` under the shard's name, as given, in order.
@@ -259,9 +272,8 @@ class Census:
     indexed: whether the survey yields `Indexed` tables under these options.
     only_mine: the survey sees only its `mine` rows, and nothing else of a shard is read.
     given: whether the survey is given the model of the census before: survey(table, mine, model, config).
-    likewise(config): a column of the input, as another stage's layer added it. Nothing is surveyed then: in place of
-    tables `settle` is given a function that puts a table of documents, such as one of only `text`, through that stage
-    with the options and the model it had then, and gives the layer's columns of them.
+    likewise(config): columns of the input, as other stages' layers added them. Nothing is surveyed then: in place of
+    tables `settle` is given a `Likewise`. What the models of those stages take need not be stated as memory.
     A stage that takes sources is surveyed by slices: survey(slice, mine, config), where slice["index"] is its number.
     """
 
@@ -274,7 +286,7 @@ class Census:
     indexed: Callable[[Any], bool] | None = None
     only_mine: bool = False
     given: bool = False
-    likewise: Callable[[Any], str] | None = None
+    likewise: Callable[[Any], tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True)

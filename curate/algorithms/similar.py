@@ -6,7 +6,7 @@ A pool of more than 16,384 seeds is searched by groups, as `cluster.assign` says
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,7 @@ class Seeds(NamedTuple):
     """rows: unit vectors, float32 (s, d). items: file and place of each. tasks: int32 (s,), the file's number, rising.
 
     texts: their beginnings. search: the rows for `cluster.assign`. centres: of their k-means, float32 (c, d), or empty.
+    clusters: those of the corpus that they fall into, int64 (s,), -1 where that was not asked for.
     """
 
     rows: np.ndarray
@@ -37,28 +38,72 @@ class Seeds(NamedTuple):
     texts: pa.Array
     search: cluster.Centroids
     centres: np.ndarray
+    clusters: np.ndarray
+
+
+class Given(NamedTuple):
+    """Texts of one name. tables: `text`, `item` and, where they have them already, the vectors; own: whether so."""
+
+    name: str
+    tables: Iterable[pa.Table]
+    own: bool = False
 
 
 # --- the seeds ------------------------------------------------------------------------------------
 
 
 def names(paths: Sequence[str]) -> list[str]:
-    """What files of seeds are called: their names, with the fields. Raises UsageError for two of one name."""
+    """What files or corpora of seeds are called: their names, with fields. Raises UsageError for two of one name."""
     found = [_name(path) for path in paths]
     if twice := [name for name in found if found.count(name) > 1]:
-        raise UsageError(f"--to: two are called '{twice[0]}', so that texts could not be told apart; rename one file")
+        raise UsageError(f"--to: two are called '{twice[0]}', so that texts could not be told apart; rename one")
     return found
 
 
 def _name(path: str) -> str:
     file, mark, fields = (path, "", "") if os.path.exists(path) else path.rpartition("#")
-    return os.path.basename((file or path).rstrip("/")) + (mark + fields if file else "")
+    return os.path.basename(os.path.abspath(file or path)) + (mark + fields if file else "")
+
+
+def of_file(name: str, texts: Iterable[pa.Array]) -> Given:
+    """Texts of a file, each called by its place there, from 0."""
+    return Given(name, _placed(name, texts))
+
+
+def _placed(name: str, texts: Iterable[pa.Array]) -> Iterator[pa.Table]:
+    place = 0
+    for array in texts:
+        numbers = pa.array(range(place, place + len(array))).cast(pa.string())
+        yield pa.table({"text": array, "item": _called(name, numbers)})
+        place += len(array)
+
+
+def of_corpus(name: str, tables: Iterable[pa.Table], own: str | None, column: str) -> Given:
+    """Documents of a corpus, each called by its id. tables: `id`, `text`, and `own`, which holds the vectors."""
+    named = (
+        pa.table(
+            {
+                "text": table["text"],
+                "item": _called(name, table["id"].cast(pa.string())),
+                **({column: table[own]} if own else {}),
+            }
+        )
+        for table in tables
+    )
+    return Given(name, named, own is not None)
+
+
+def _called(name: str, places: arrow.Array) -> arrow.Array:
+    return pc.binary_join_element_wise(pa.scalar(name), places, " ")
 
 
 def schema(dimensions: int) -> pa.Schema:
     """What a model is: of kind `seed` each text and its vector, of kind `centre` those of their k-means, of kind
-    `group` the centres by which many seeds are searched (`group` of a seed: its own), of kind `match` a document that
-    goes, and the seed it is nearest to.
+    `group` the centres by which many seeds are searched (`group` of a seed: its own), of kind `file` each file or
+    corpus of seeds, of kind `match` a document that goes, and the seed it is nearest to.
+
+    item: of a file its name. group: of a file 1 where the seeds had vectors already, else 0. cluster: the one that
+    a seed falls into.
     """
     return pa.schema(
         [
@@ -66,6 +111,7 @@ def schema(dimensions: int) -> pa.Schema:
             ("item", pa.string()),
             ("task", pa.int32()),
             ("group", pa.int32()),
+            ("cluster", pa.int64()),
             ("id", pa.string()),
             ("source", pa.string()),
             ("similarity", pa.float32()),
@@ -78,29 +124,35 @@ def schema(dimensions: int) -> pa.Schema:
 
 def learned(
     make: Callable[[pa.Table], pa.Table],
-    files: Sequence[tuple[str, Iterable[pa.Array]]],
+    files: Sequence[Given],
     column: str,
-    centres: int,
-    seed: int,
+    centres: int = 0,
+    seed: int = 0,
+    clusters: str | None = None,
+    heads: bool = True,
 ) -> pa.Table:
-    """The model of the texts of named files: `schema`. make: gives the columns that a table of texts would have.
+    """The model of the texts of named files: `schema`. make: gives a table of texts the columns that it lacks.
 
-    centres: of a k-means over them, 0 for none. A text without a vector is left out. Raises DataError for a file of
-    which none is left. Memory: 10 bytes a number of the seeds' vectors, and the beginnings of their texts.
+    column, clusters: of vectors and, where they are asked for, of clusters. centres: of a k-means over the seeds, 0 for
+    none. heads: whether beginnings of the texts are kept. A text without a vector is left out. Raises DataError for a
+    file of which none is left. Memory: 10 bytes a number of the seeds' vectors, and what is kept of their texts.
     """
-    tables, number = [], 0
-    for task, (name, texts) in enumerate(files):
-        before, place = number, 0
-        for array in texts:
-            table = _embedded(make, array, column, name, place, task)
-            place, number = place + len(array), number + table.num_rows
-            tables.append(table)
-        if number == before:
-            raise DataError(f"--to {name}: none of its {place:,} texts has a vector; give other texts")
+    tables = []
+    for task, given in enumerate(files):
+        read = 0
+        found = []
+        for table in given.tables:
+            found.append(_embedded(make(table), column, clusters, task, heads))
+            read += table.num_rows
+        if not any(table.num_rows for table in found):
+            raise DataError(f"--to {given.name}: none of its {read:,} texts has a vector; give other texts")
+        tables += found
     seeds = pa.concat_tables(tables).combine_chunks()
     rows = arrow.vectors(seeds["vector"])
     groups = cluster.grouped(rows)
-    added = []
+    own = pa.array([int(given.own) for given in files], pa.int32())
+    items = pa.array([given.name for given in files])
+    added = [_of_kind("file", rows[:0], len(files), item=items, group=own)]
     if groups is not None:
         seeds = seeds.set_column(seeds.schema.get_field_index("group"), "group", pa.array(groups[1]))
         added.append(_of_kind("group", groups[0]))
@@ -109,19 +161,26 @@ def learned(
     return pa.concat_tables([seeds, *added]).combine_chunks()
 
 
-def _embedded(make, texts: pa.Array, column: str, name: str, place: int, task: int) -> pa.Table:
-    made = make(pa.table({"text": texts}))[column]
-    vectors = stored.unit_rows(made)
-    chosen = np.flatnonzero(arrow.validity(made) & _directed(vectors))
-    items = pa.array([f"{name} {place + i}" for i in chosen], pa.string())
-    heads = pc.utf8_slice_codeunits(texts.take(pa.array(chosen)), 0, _HEAD).cast(pa.string())
-    return _of_kind("seed", vectors[chosen], item=items, task=pa.array([task] * len(chosen)), item_text=heads)
+def _embedded(table: pa.Table, column: str, clusters: str | None, task: int, heads: bool) -> pa.Table:
+    vectors = stored.unit_rows(table[column])
+    chosen = np.flatnonzero(arrow.validity(table[column]) & _directed(vectors))
+    table = table.select(["item", "text", *([clusters] if clusters else [])]).take(pa.array(chosen))
+    columns = {"item": table["item"], "task": pa.repeat(task, len(table))}
+    if heads:
+        columns["item_text"] = pc.utf8_slice_codeunits(table["text"], 0, _HEAD)
+    if clusters:
+        columns["cluster"] = table[clusters]
+    return _of_kind("seed", vectors[chosen], **columns)
 
 
-def _of_kind(kind: str, vectors: np.ndarray, **columns: pa.Array) -> pa.Table:
+def _of_kind(kind: str, vectors: np.ndarray, count: int | None = None, **columns: arrow.Array) -> pa.Table:
+    """Rows of `schema`, one a vector; or `count` of them without any."""
     fields = schema(vectors.shape[1])
-    columns |= {"kind": pa.array([kind] * len(vectors)), "vector": arrow.vector_array(vectors)}
-    return pa.table([columns.get(f.name, pa.nulls(len(vectors))).cast(f.type) for f in fields], schema=fields)
+    count = len(vectors) if count is None else count
+    given = {"kind": pa.repeat(kind, count), **columns}
+    if len(vectors):
+        given["vector"] = arrow.vector_array(vectors)
+    return pa.table([given.get(f.name, pa.nulls(count)).cast(f.type) for f in fields], schema=fields)
 
 
 def _directed(rows: np.ndarray) -> np.ndarray:
@@ -138,7 +197,20 @@ def seeds(model: pa.Table) -> Seeds:
     if groups.num_rows:
         search = cluster.searchable(rows, arrow.vectors(groups["vector"]), arrow.numbers(given["group"]))
     items, texts = arrow.combined(given["item"]), arrow.combined(given["item_text"])
-    return Seeds(rows, items, arrow.numbers(given["task"]), texts, search, arrow.vectors(centres["vector"]))
+    tasks, clusters = arrow.numbers(given["task"]), arrow.numbers(pc.fill_null(given["cluster"], -1))
+    return Seeds(rows, items, tasks, texts, search, arrow.vectors(centres["vector"]), clusters)
+
+
+def lines(model: pa.Table) -> list[str]:
+    """How many texts each file gave, and whence their vectors are."""
+    tasks = arrow.numbers(model.filter(pc.equal(model["kind"], "seed"))["task"])
+    counts = np.bincount(tasks)
+    files = model.filter(pc.equal(model["kind"], "file")).to_pylist()
+    whence = ("with vectors made now", "with the vectors of its own layer")
+    return [
+        f"{file['item']}: {count:,} texts, {whence[file['group']]}"
+        for file, count in zip(files, counts.tolist(), strict=True)
+    ]
 
 
 # --- the nearest seed of each document ------------------------------------------------------------
@@ -158,20 +230,21 @@ def closest(column: pa.ChunkedArray, known: Seeds) -> tuple[np.ndarray, np.ndarr
     return cosines, found, valid
 
 
-def columns(table: pa.Table, embedding: str, mine: pa.Table | None, known: Seeds, fields: pa.Schema, keep) -> pa.Table:
-    """The layer's columns. mine: the rows that were chosen, with their `rank`.
+def columns(table: pa.Table, embedding: str, mine: pa.Table | None, known: Seeds, keep) -> pa.Table:
+    """The columns `similar`, `_to`, `_keep` and `_rank`. mine: the rows that were chosen, with their `rank`.
 
     keep(cosines, valid, chosen) says who stays, bool (n,).
     """
     cosines, found, valid = closest(table[embedding], known)
     ranks = _ranks(table, mine)
-    made = [
-        pa.array(cosines, mask=~valid),
-        known.items.take(pa.array(found, mask=~valid)),
-        pa.array(keep(cosines, valid, ranks > 0)),
-        pa.array(ranks, mask=ranks == 0),
-    ]
-    return pa.table([values.cast(field.type) for values, field in zip(made, fields, strict=True)], schema=fields)
+    return pa.table(
+        {
+            "similar": pa.array(cosines, mask=~valid),
+            "similar_to": known.items.take(pa.array(found, mask=~valid)),
+            "similar_keep": pa.array(keep(cosines, valid, ranks > 0)),
+            "similar_rank": pa.array(ranks, mask=ranks == 0),
+        }
+    )
 
 
 def _ranks(table: pa.Table, mine: pa.Table | None) -> np.ndarray:

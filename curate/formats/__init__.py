@@ -17,11 +17,12 @@ Behind damage, positions count on from what could be read.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from curate.errors import DataError, UsageError
 from curate.formats.records import Format, Settings, Source
+from curate.storage.corpus import DOCUMENTS, Corpus, is_corpus
 from curate.storage.sources import listing
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def unpacked_name(name: str) -> str:
 def texts(path: str, text_field: str = "text") -> Iterator[pa.LargeStringArray]:
     """The texts of a file, a folder or a glob, in any format that `ingest` reads, in arrays of some megabytes.
 
+    Those of a corpus are its documents'.
+
     `FILE#FIELDS` names the fields of its records that hold the text instead of `text_field`: names joined
     by + are taken together, names between commas are tried in order (`questions.jsonl#question+answer`).
     They are as they stand in the file, valid UTF-8 but not normalised, and may be empty. Raises UsageError when
@@ -91,6 +94,10 @@ def texts(path: str, text_field: str = "text") -> Iterator[pa.LargeStringArray]:
     """
     from curate.formats.fields import text_only
 
+    if is_corpus(path):
+        for table in corpus_tables(path, ["text"]):
+            yield from table["text"].chunks
+        return
     if not os.path.exists(path) and "#" in path:
         path, _, text_field = path.rpartition("#")
     fields = text_only(text_field)
@@ -106,10 +113,35 @@ def texts(path: str, text_field: str = "text") -> Iterator[pa.LargeStringArray]:
                 yield piece.columns[0]
 
 
+def corpus_tables(path: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """The text and other columns of a corpus, in tables of some megabytes. Those of other layers must fit into memory
+    a shard at a time."""
+    from curate.storage import shard as shards
+
+    corpus = Corpus(path)
+    owners = corpus.columns()
+    theirs = [name for name in columns if owners[name] == DOCUMENTS]
+    for entry in corpus.entries():
+        beside = {
+            name: shards.read(corpus.current(owners[name]).shard(entry.name), [name])[name]
+            for name in columns
+            if name not in theirs
+        }
+        start = 0
+        for table in shards.groups(corpus.current(DOCUMENTS).shard(entry.name), theirs):
+            for name, values in beside.items():
+                table = table.append_column(name, values.slice(start, table.num_rows))
+            start += table.num_rows
+            yield table.select(columns)
+
+
 def unpacked_bytes(paths: Iterable[str]) -> int:
     """About the bytes of files that `texts` reads: as they lie there, compressed ones four times."""
     total = 0
     for path in paths:
+        if is_corpus(path):
+            total += sum(entry.bytes for entry in Corpus(path).entries())
+            continue
         try:
             files = listing([path])
         except UsageError:

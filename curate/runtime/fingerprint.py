@@ -10,7 +10,7 @@ from typing import Any
 
 from curate.errors import UsageError
 from curate.stage import AlarmMarker, CorpusMarker, FileMarker, ModelMarker, PathMarker, Stage, StageConfig, marked
-from curate.storage.corpus import named
+from curate.storage.corpus import Corpus, is_corpus, named
 from curate.storage.sources import listing
 
 
@@ -71,10 +71,12 @@ def _each(value: Any, function: Callable[[str], Any]) -> Any:
 
 
 def file_digest(option: str, value: str) -> dict[str, str]:
-    """A file, folder or glob given as an option: its name and the digest of its bytes.
+    """A file, folder or glob given as an option: its name and the digest of its bytes, or of a corpus of its documents.
 
     `FILE#FIELDS` names fields of its records; they count as written. Raises UsageError when there is no such file.
     """
+    if is_corpus(value):
+        return {"name": os.path.basename(os.path.abspath(value)), "bytes": Corpus(value).documents().content[:32]}
     path, mark, fields = value, "", ""
     if not os.path.exists(path) and "#" in path:
         path, mark, fields = value.rpartition("#")

@@ -60,7 +60,7 @@ def wanted_columns(stage: Stage, config: StageConfig, where: str | None) -> list
     """Every column of the input that some function of the stage, or `--where`, reads."""
     names: list[str] = list(EVERYTHING) if stage.makes == "corpus" else list(stage.needs(config))
     for census in stage.before:
-        names += [census.likewise(config)] if census.likewise else (census.needs or stage.needs)(config)
+        names += (census.likewise or census.needs or stage.needs)(config)
         if census.sample and stage.takes != "sources":
             names.append("id")
     if stage.after and stage.makes == "layer":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -13,7 +13,7 @@ from curate.errors import UsageError
 from curate.runtime.checks import renamed
 from curate.runtime.fingerprint import resolved_options
 from curate.runtime.inputs import Input
-from curate.stage import Applied, Stage, StageConfig
+from curate.stage import Applied, Load, Stage, StageConfig
 from curate.storage import shard as shards
 from curate.storage.corpus import DOCUMENTS, Corpus
 from curate.storage.manifest import Manifest
@@ -46,11 +46,60 @@ def check_likewise(source: Input, column: str, known: Mapping[str, Stage]) -> No
     _options(corpus, manifest, stage)
 
 
-def likewise(source: Input, column: str, known: Callable[[str], Stage]) -> Callable[[pa.Table], pa.Table]:
-    """What gives the columns of a column's layer, named as there, for a table of other documents.
+class _Step(NamedTuple):
+    """One column, and what makes it. marks: what a layer must have in common with its own to say the same."""
 
-    It raises UsageError for a table that lacks a column which the stage needs.
+    column: str
+    layer: str
+    stage: Stage
+    config: StageConfig
+    prepared: Any
+    marks: tuple[Any, ...]
+
+
+class Likewise:
+    """What gives the columns of some columns' layers, named as there, for a table of other documents.
+
+    Columns are made in the order given, later ones from earlier ones where these are needed; what the table has already
+    is taken as it is.
     """
+
+    def __init__(self, source: Input, columns: Sequence[str], known: Callable[[str], Stage]) -> None:
+        self._steps = [_step(source, column, known) for column in columns]
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """Raises UsageError for a table that lacks a column which a stage needs."""
+        for step in self._steps:
+            if step.column in table.column_names:
+                continue
+            needed = list(step.stage.needs(step.config))
+            if lacking := [name for name in needed if name not in table.column_names]:
+                raise UsageError(
+                    f"layer '{step.layer}' was made from the columns {', '.join(needed)}, and what is to be compared "
+                    f"has no '{lacking[0]}'; name a layer that was made from the text alone"
+                )
+            made = step.stage.apply(_marked(table.select(needed)), None, step.prepared, step.config)
+            columns = made.table if isinstance(made, Applied) else made
+            for name in columns.column_names:
+                table = table.append_column(renamed(step.stage, step.layer, name), columns[name])
+        return table
+
+    def same(self, folder: str, column: str) -> str | None:
+        """The column of another corpus that is what this would give its documents, where it has one.
+
+        Its layer was made of all documents, by the same stage with the same options, and has an equal model.
+        """
+        step = next(step for step in self._steps if step.column == column)
+        corpus = Corpus(folder)
+        for layer in corpus.layers():
+            manifest = corpus.must(layer)
+            whole = not manifest.carried and manifest.options["where"] is None and not corpus.stale(layer)
+            if whole and manifest.stage == step.stage.name and _marks(corpus, manifest) == step.marks:
+                return layer + column.removeprefix(step.layer)
+        return None
+
+
+def _step(source: Input, column: str, known: Callable[[str], Stage]) -> _Step:
     corpus, layer = Corpus(source.path), source.columns[column]
     manifest = corpus.must(layer)
     stage = known(manifest.stage)
@@ -58,19 +107,24 @@ def likewise(source: Input, column: str, known: Callable[[str], Stage]) -> Calla
     path = corpus.generation(layer, source.layers[layer]).model
     model = shards.read_model(path) if path.exists() else None
     prepared = stage.prepare(model, config) if stage.prepare else model
-    needed = list(stage.needs(config))
+    return _Step(column, layer, stage, config, prepared, _marks(corpus, manifest))
 
-    def make(table: pa.Table) -> pa.Table:
-        if lacking := [name for name in needed if name not in table.column_names]:
-            raise UsageError(
-                f"layer '{layer}' was made from the columns {', '.join(needed)}, and what is to be compared has no "
-                f"'{lacking[0]}'; name a layer that was made from the text alone"
-            )
-        made = stage.apply(_marked(table.select(needed)), None, prepared, config)
-        columns = made.table if isinstance(made, Applied) else made
-        return columns.rename_columns([renamed(stage, layer, name) for name in columns.column_names])
 
-    return make
+def _marks(corpus: Corpus, manifest: Manifest) -> tuple[Any, ...]:
+    footer = shards.read_footer(corpus.generation(manifest.layer, manifest.generation).model) or {}
+    return manifest.stage, manifest.revision, manifest.options["options"], footer.get("digest")
+
+
+def memory(source: Input, columns: Sequence[str], known: Mapping[str, Stage]) -> int:
+    """Bytes that the stages of some columns state for no documents: their models."""
+    total = 0
+    for column in columns:
+        corpus = Corpus(source.path)
+        manifest = corpus.must(source.columns[column])
+        stage = known[manifest.stage]
+        if stage.memory:
+            total += stage.memory(Load("apply", 0, 0, 0), _options(corpus, manifest, stage))
+    return total
 
 
 def _marked(table: pa.Table) -> pa.Table:

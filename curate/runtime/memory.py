@@ -84,6 +84,8 @@ class Memory:
             stated = self._stage.memory(load, self._config)
         else:
             stated = _PLAIN + (4 * load.bytes if load.measured else 0)
+        if phase.kind == "settle" and phase.census >= 0 and self._stage.before[phase.census].likewise:
+            stated += self._plan.likewise_bytes
         return stated + (self._writing(load) if phase.kind == "apply" and self._plan.makes == "corpus" else 0)
 
     def _writing(self, load: Load) -> int:

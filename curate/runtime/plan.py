@@ -15,6 +15,7 @@ from curate.runtime.checks import check_circle, check_existing, check_names, che
 from curate.runtime.fingerprint import absolute_options, digest, resolved_options, without_alarms
 from curate.runtime.inputs import Input, carried_layers, read_inputs, read_old, wanted_columns
 from curate.runtime.likewise import check_likewise
+from curate.runtime.likewise import memory as likewise_bytes
 from curate.runtime.old import old_corpora
 from curate.stage import InputShard, PathMarker, SourceFile, Stage, StageConfig, marked
 from curate.storage import sources
@@ -53,7 +54,8 @@ class Request:
 class Plan:
     """Plain values only. `shards` are the input's, `slices` what a corpus or files are made from.
 
-    `old` are the shards of corpora read beside the input, numbered after the input's own.
+    `old` are the shards of corpora read beside the input, numbered after the input's own. `likewise_bytes`: what the
+    models take by which a census puts other documents through other stages.
     """
 
     stage: str
@@ -80,6 +82,7 @@ class Plan:
     settings: dict[str, Any]
     sources: list[str] = field(default_factory=list)
     source_bytes: int = 0
+    likewise_bytes: int = 0
 
     @property
     def folder(self) -> Path:
@@ -128,9 +131,9 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
     target, layer = _target(stage, request, corpora)
     carried = carried_layers(stage, request.carry, corpora)
     inputs, shards, contents = read_inputs(stage, corpora, wanted_columns(stage, config, request.where), carried, known)
-    for census in stage.before:
-        if census.likewise:
-            check_likewise(inputs[0], census.likewise(config), known())
+    alike = [column for census in stage.before if census.likewise for column in census.likewise(config)]
+    for column in alike:
+        check_likewise(inputs[0], column, known())
     old_inputs, old, old_contents = read_old(stage, config, layer, target)
     if stage.makes == "layer":
         check_circle(corpora[0][1], layer, contents)
@@ -174,6 +177,7 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
         settings=settings,
         sources=_sources(stage, config, target, corpora),
         source_bytes=sum(file.size for file in files),
+        likewise_bytes=likewise_bytes(inputs[0], alike, known()) if alike else 0,
     )
     existing = existing_manifest(plan)
     check_existing(stage, plan, existing, request)

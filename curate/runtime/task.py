@@ -24,7 +24,7 @@ from curate.runtime import ledger, output
 from curate.runtime.checks import renamed
 from curate.runtime.fingerprint import digest, planned_options
 from curate.runtime.inputs import needed_after
-from curate.runtime.likewise import likewise
+from curate.runtime.likewise import Likewise
 from curate.runtime.phases import (
     AFTER,
     Phase,
@@ -316,7 +316,7 @@ def _settle(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     tables: Any = _SettleTables(work, phase.census, links)
     if census.likewise:
         assert work.known is not None
-        tables = likewise(work.plan.inputs[0], census.likewise(work.config), work.known)
+        tables = Likewise(work.plan.inputs[0], census.likewise(work.config), work.known)
     settled: Settled = census.settle(tables, work.config)
     if settled.rows is not None:
         _write_rows(work, phase.census, settled)

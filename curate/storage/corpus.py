@@ -77,6 +77,11 @@ def named(values: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+def is_corpus(path: str | os.PathLike[str]) -> bool:
+    """Whether a finished corpus is there."""
+    return os.path.isdir(path) and manifest.read(Path(path) / DOCUMENTS) is not None
+
+
 class Corpus:
     """A folder of layers. Opening one checks only that the path can be a corpus."""
 

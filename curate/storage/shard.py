@@ -172,12 +172,12 @@ def read_model(path: Path) -> pa.Table:
     return next(groups(path)) if footer and "digests" in footer else read(path)
 
 
-def groups(path: Path) -> Iterator[pa.Table]:
-    """A shard's tables, a row group at a time."""
+def groups(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """A shard's tables, a row group at a time, or some columns of them."""
     try:
         with pq.ParquetFile(path, memory_map=True) as file:
             for i in range(file.num_row_groups):
-                yield file.read_row_group(i, use_threads=False).replace_schema_metadata(None)
+                yield file.read_row_group(i, columns, use_threads=False).replace_schema_metadata(None)
     except (pa.ArrowInvalid, OSError) as problem:
         raise _unreadable(path, problem) from None
 

@@ -7,7 +7,7 @@ import pytest
 
 from curate.errors import UsageError
 from curate.runtime.inputs import Input
-from curate.runtime.likewise import check_likewise, likewise
+from curate.runtime.likewise import Likewise, check_likewise
 from curate.runtime.opened import Opened
 from curate.stages import load, stages
 from curate.storage.corpus import Corpus
@@ -36,8 +36,8 @@ def source(path):
 def test_the_same_texts_get_the_same_columns(pool):
     table = Opened(pool / "pool").table(["text", "meaning"])
     check_likewise(source(pool / "pool"), "meaning", stages())
-    made = likewise(source(pool / "pool"), "meaning", load)(table.select(["text"]))
-    assert made.column_names == ["meaning"] and made["meaning"].to_pylist() == table["meaning"].to_pylist()
+    made = Likewise(source(pool / "pool"), ["meaning"], load)(table.select(["text"]))
+    assert made.column_names == ["text", "meaning"] and made["meaning"].to_pylist() == table["meaning"].to_pylist()
 
 
 def test_columns_that_other_documents_cannot_have_are_refused(pool):
@@ -46,7 +46,7 @@ def test_columns_that_other_documents_cannot_have_are_refused(pool):
     with pytest.raises(UsageError, match="'dedup_keep' says what a document is among others"):
         check_likewise(source(pool / "pool"), "dedup_keep", stages())
     with pytest.raises(UsageError, match="has no 'text'"):
-        likewise(source(pool / "pool"), "meaning", load)(pa.table({"other": ["x"]}))
+        Likewise(source(pool / "pool"), ["meaning"], load)(pa.table({"other": ["x"]}))
 
 
 def test_a_layer_that_was_carried_is_refused(pool):
@@ -67,7 +67,7 @@ def test_an_option_that_is_newer_than_the_layer_is_at_its_default(pool):
 
 def test_files_that_options_name_must_be_what_they_were(pool):
     given = source(pool / "pool")
-    assert likewise(given, "dsir", load)
+    assert Likewise(given, ["dsir"], load)
     kept = json.loads(Corpus(pool / "pool").current("dsir").record("options.json").read_text())
     assert kept["target"] == [str(pool / "good.jsonl")]
     material.write_records(pool / "good.jsonl", ["something else that is there now"])
