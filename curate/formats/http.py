@@ -7,6 +7,7 @@ bytes do not show is passed over.
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 import zlib
@@ -63,6 +64,7 @@ class Payload(NamedTuple):
     cut: str
 
 
+@functools.lru_cache(1024)
 def media_type(header: str | None) -> tuple[str, str | None]:
     """The type of a Content-Type header, in lower case, and its charset."""
     if not header:
@@ -104,9 +106,10 @@ def payload(body: bytes, transfer: str | None, coding: str | None, most_bytes: i
     if transfer and "chunked" in transfer.lower():
         body, whole = unchunked(body)
         cut = "" if whole else "its chunks end before the last"
-    for name in reversed([part.strip().lower() for part in (coding or "").split(",") if part.strip()]):
-        body, short = _decoded(body, name, most_bytes) if body else (body, "")
-        cut = cut or short
+    if coding:
+        for name in reversed([part.strip().lower() for part in coding.split(",") if part.strip()]):
+            body, short = _decoded(body, name, most_bytes) if body else (body, "")
+            cut = cut or short
     layers = 0
     while body[:3] == b"\x1f\x8b\x08":
         layers += 1

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from curate.formats import http
 from curate.formats.fields import Fields
@@ -20,7 +19,8 @@ from curate.formats.html import pieces
 from curate.formats.pages import Page
 from curate.formats.pieces import Piece, rejected
 from curate.formats.records import Reject, Settings, Source
-from curate.formats.warc_records import HEAD_BYTES, Head, Record, records
+from curate.formats.warc_heads import Record
+from curate.formats.warc_records import records
 
 _PAGES = ("response", "resource", "conversion")
 _SKIPPED = {kind: f"WARC {kind} records" for kind in ("warcinfo", "request", "metadata", "revisit", "continuation")}
@@ -62,48 +62,30 @@ def _page(record: Record, most_bytes: int) -> Page | Reject | str:
     """The page of a record, or the media type of what is none."""
     if not record.data:
         return _too_long(record.position, f"{record.end} bytes", most_bytes)
-    get = record.head.get
-    declared = get("content-type")
-    more: dict[str, Any] = {"record_id": get("warc-record-id")}
-    status, begin, transfer, coding = None, record.begin, None, None
+    declared, more = record.content_type, {"record_id": record.record_id or None}
+    begin, status, transfer, coding = record.begin, -1, "", ""
     if record.kind == "conversion":
         declared = declared or http.PLAIN
-        languages = get("warc-identified-content-language")
-        more |= {"languages": languages} if languages else {}
-    elif declared is None or declared.lower().startswith("application/http"):
-        begin, sent = _sent(record)
-        if sent is not None:
-            status, declared = sent.status(), sent.get("content-type")
-            transfer, coding = sent.get("transfer-encoding"), sent.get("content-encoding")
+        if record.languages:
+            more["languages"] = record.languages
+    elif (not declared or declared.lower().startswith("application/http")) and record.body > begin:
+        declared, status, transfer, coding = record.sent_type, record.status, record.transfer, record.coding
+        begin = record.body
     try:
         content, cut = http.payload(record.data[begin : record.end], transfer, coding, most_bytes)
     except http.TooLong:
         return _too_long(record.position, "its content", most_bytes)
     except http.Damaged as problem:
         return Reject(record.position, "byte", "damaged content coding", str(problem))
-    kind, charset = http.media_type(declared or get("warc-identified-payload-type"))
+    kind, charset = http.media_type(declared or record.payload_type)
     real, is_page = http.page_type(kind, content)
     if not is_page and content:
         return real.partition("/")[0] if real.startswith(_GROUPS) else real
-    if cut or (truncated := get("warc-truncated")):
-        more["truncated"] = cut or truncated
-    url = get("warc-target-uri")
-    date = get("warc-date")
-    return Page(record.position, "byte", content, real, charset, url and url.strip("<>"), date, status, more)
+    if cut or record.truncated:
+        more["truncated"] = cut or record.truncated
+    url, known = record.url.strip("<>") or None, status if status >= 0 else None
+    return Page(record.position, "byte", content, real, charset, url, record.date or None, known, more)
 
 
 def _too_long(position: int, what: str, most_bytes: int) -> Reject:
     return Reject(position, "byte", "document too long", f"{what}, more than --max-document-bytes {most_bytes}")
-
-
-def _sent(record: Record) -> tuple[int, Head | None]:
-    """Where the body of an HTTP response begins, and its header; None for what is no such response."""
-    data, begin, end = record.data, record.begin, record.end
-    if data[begin : begin + 5] != b"HTTP/":
-        return begin, None
-    line = data.find(b"\n", begin, min(end, begin + HEAD_BYTES))
-    crlf = line < 0 or data[line - 1] == 13
-    blank = b"\r\n\r\n" if crlf else b"\n\n"
-    found = data.find(blank, begin, min(end, begin + HEAD_BYTES))
-    body = found + len(blank) if found >= 0 else end
-    return body, Head(data[begin:body])

@@ -6,13 +6,12 @@ import mmap
 import re
 from collections import deque
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from curate.formats.frames import CUT_SHORT
 from curate.formats.records import Reject, Source
 from curate.formats.streams import Begin, Damage, is_packed, members
+from curate.formats.warc_heads import HEAD_BYTES, Head, Record, Rows, record_of
 
-HEAD_BYTES = 1 << 17
 WRONG_LENGTH = "wrong Content-Length"
 _START = re.compile(rb"WARC/\d\.\d+\r?\n")
 _NEXT = re.compile(rb"\nWARC/\d\.\d+\r?\n[A-Za-z-]+:")
@@ -24,57 +23,6 @@ _NEWLINES = re.compile(rb"[\r\n]*")
 
 
 _Event = bytes | Damage | Begin
-
-
-class Head:
-    """A WARC or HTTP head. Its fields are looked for when they are asked for: most are never needed.
-
-    Not by FastWARC, whose records allocate as many bytes as a Content-Length says, and whose map of fields costs more.
-    """
-
-    def __init__(self, text: bytes) -> None:
-        """text: from the first line to the blank one; its lines end in CR LF or in LF."""
-        if b"\n " in text or b"\n\t" in text:
-            text = _FOLD.sub(b" ", text)
-        if b" :" in text or b"\t:" in text:
-            text = _SPACED.sub(rb"\1:", text)
-        self._lower = text.lower().decode("utf-8", "replace")
-        self._text = text.decode("utf-8", "replace")
-
-    def get(self, name: str) -> str | None:
-        """The value of the last field of a name, which is given in lower case; None where there is none."""
-        found = self._lower.rfind(f"\n{name}:")
-        if found < 0:
-            return None
-        begin = found + len(name) + 2
-        end = self._text.find("\n", begin)
-        return self._text[begin : end if end >= 0 else None].strip()
-
-    def status(self) -> int | None:
-        """Of an HTTP response."""
-        found = _STATUS.match(self._text)
-        return int(found[1]) if found else None
-
-
-_FOLD = re.compile(rb"\r?\n[ \t]+")
-_SPACED = re.compile(rb"^([^\s:]+)[ \t]+:", re.MULTILINE)
-_STATUS = re.compile(r"HTTP/\S+[ \t]+([0-9]{3})\b")
-
-
-class Record(NamedTuple):
-    """position: the byte at which it is. kind: its WARC-Type, in lower case.
-
-    data, start, begin, end: its head is data[start:begin] and its block data[begin:end]; where that is longer than
-    allowed, `data` is empty.
-    """
-
-    position: int
-    head: Head
-    kind: str
-    data: bytes | mmap.mmap
-    start: int
-    begin: int
-    end: int
 
 
 def _behind_newlines(data: bytes | mmap.mmap, place: int) -> int:
@@ -279,7 +227,13 @@ def records(source: Source, most_bytes: int) -> Iterator[Record | Reject]:
 
 def _walk(window: _Window, most_bytes: int) -> Iterator[Record | Reject]:
     found_again = False
+    rows = None if window.packed else Rows(window.data, most_bytes)
     while True:
+        if rows:
+            for behind, item in rows.following(window.at):
+                window.at = behind
+                yield item
+                del item
         window.newlines()
         if window.has(1):
             item = _record(window, most_bytes)
@@ -316,17 +270,17 @@ def _record(window: _Window, most_bytes: int) -> Record | Reject | None:
     if not (found := _START.match(window.data, window.at)):
         return None
     begin, head = _head(window, found[0].endswith(b"\r\n"))
-    length = head.get("content-length") if head else None
+    length = head.get(b"content-length") if head else None
     position = window.position()
     if head is None or length is None or not _LENGTH.fullmatch(length):
         ended = window.over and head is None
         window.next_head()
         if ended:
             return Reject(position, "byte", CUT_SHORT, "it ends within its WARC head")
-        return Reject(position, "byte", "damaged WARC head", f"its Content-Length is {length}")
-    size, kind = int(length), (head.get("warc-type") or "").lower()
+        return Reject(position, "byte", "damaged WARC head", f"its Content-Length is {length or None}")
+    size = int(length)
     if size > most_bytes and (window.packed or window.at + begin + size <= len(window.data)):
-        record = Record(position, head, kind, b"", 0, 0, size)
+        record = record_of(position, head, b"", 0, size)
         window.at += begin
         if not window.holds(size):
             return _wrong_length(window, position, size)
@@ -338,7 +292,7 @@ def _record(window: _Window, most_bytes: int) -> Record | Reject | None:
         return _wrong_length(window, position, size)
     whole = window.has(begin + size)
     block = window.at + begin
-    record = Record(position, head, kind, window.data, window.at, block, block + size)
+    record = record_of(position, head, window.data, block, block + size)
     if whole and window.inner(block + size) is None and window.ends(window.at + begin + size):
         window.at += begin + size
         if window.spoilt():
