@@ -102,7 +102,7 @@ def run(
     if dry_run:
         _dry_run(steps, json)
         return
-    with session(execution, reporter) as running:
+    with session(execution, reporter, [stage.name for stage, _, _ in steps]) as running:
         for number, (stage, config, options) in enumerate(steps, 1):
             reporter.line(f"[{number}/{len(steps)}] {stage.name}{_target(options)}")
             run_step(running, stage, config, options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -94,8 +94,8 @@ class Session:
 
 
 @contextlib.contextmanager
-def session(execution: Execution, reporter: Reporter) -> Iterator[Session]:
-    """Start the executor warming up, and stop it whatever happens."""
+def session(execution: Execution, reporter: Reporter, steps: Sequence[str]) -> Iterator[Session]:
+    """Start the executor warming up for tasks of these stages, and stop it whatever happens."""
     from curate.kernels import cache_folder
     from curate.runtime.executors.base import executor
 
@@ -105,7 +105,7 @@ def session(execution: Execution, reporter: Reporter) -> Iterator[Session]:
     os.environ["CURATE_BATCH_TOKENS"] = str(execution.batch_tokens)
     parse_max_errors(execution.max_errors)
     parse_bytes(execution.memory, "memory")
-    made = executor(execution.executor, execution.count)
+    made = executor(execution.executor, execution.count, warm="curate.cli.worker:warm", steps=steps)
     made.start()
     try:
         yield Session(execution, reporter, executor=made)

@@ -76,7 +76,7 @@ def _run(stage: Stage, options: dict, step: dict, execution: dict, given: dict) 
         found = explain(stage, planned(stage, config, common))
         emit_json(found) if given["json"] else print("\n".join(explain_lines(found)))
         return
-    with session(checked(Execution, execution, stage.name), reporter) as running:
+    with session(checked(Execution, execution, stage.name), reporter, [stage.name]) as running:
         result = run_step(running, stage, config, common)
         closing(running, reports=True)
         if given["json"]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from curate.errors import UsageError
-from curate.stages import load
+from curate.stages import load, rooms
 
 if TYPE_CHECKING:
     from curate.runtime.task import Work
@@ -31,6 +33,17 @@ def run(plan: str, index: int) -> dict[str, Any]:
     from curate.runtime.task import run_task
 
     return run_task(work(plan, _written(plan)), index)
+
+
+def warm(steps: list[str]) -> None:
+    """Import what tasks of these stages import as they run, so that workers forked after it have it already."""
+    import curate.runtime.run
+    import curate.runtime.task  # noqa: F401 (both for the workers)
+
+    for step in steps:
+        for module in rooms(load(step)):
+            with contextlib.suppress(ImportError):  # a function, or a task that needs it gets the error
+                importlib.import_module(module)
 
 
 def _written(plan: str) -> tuple[int, int]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
+import re
 from functools import cache
 
 from curate.errors import UsageError
@@ -46,6 +48,16 @@ def load(name: str) -> Stage:
     if name not in stages():
         raise UsageError(f"no stage '{name}'; there are: {', '.join(stages())}")
     return stages()[name]
+
+
+def rooms(stage: Stage) -> list[str]:
+    """What a stage's functions import from algorithms and formats when called: modules, or names in them."""
+    source = inspect.getsource(inspect.getmodule(stage.config) or stage.config)
+    found = []
+    for package, name, names in re.findall(r"^    +from (curate\.\w+)(\.\w+)? import (.+)$", source, re.MULTILINE):
+        if package in ("curate.algorithms", "curate.formats"):
+            found += [package + name] if name else [f"{package}.{one}" for one in re.findall(r"\w+", names)]
+    return sorted(set(found))
 
 
 @cache

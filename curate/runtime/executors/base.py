@@ -16,7 +16,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from curate.errors import CurateError, DataError, UsageError
 
@@ -89,8 +89,12 @@ class Executor(Protocol):
         ...
 
 
-def executor(name: str, workers: int, function: str = "curate.cli.worker:run") -> Executor:
+def executor(
+    name: str, workers: int, function: str = "curate.cli.worker:run", warm: str = "", steps: Sequence[str] = ()
+) -> Executor:
     """The executor of that name with at most so many workers, each calling `function` ("module:name").
+
+    warm: the function that imports what tasks of `steps` need, before local workers are forked.
 
     Raises UsageError for an unknown name, a number of workers below one, or a missing extra.
     """
@@ -103,7 +107,7 @@ def executor(name: str, workers: int, function: str = "curate.cli.worker:run") -
     if name == "local":
         from curate.runtime.executors.local import LocalExecutor
 
-        return LocalExecutor(workers, function)
+        return LocalExecutor(workers, function, warm, steps)
     if name == "ray":
         from curate.runtime.executors.ray import RayExecutor
 
@@ -113,7 +117,7 @@ def executor(name: str, workers: int, function: str = "curate.cli.worker:run") -
     raise UsageError(f"executor: there is no '{name}'; {hint}")
 
 
-def load(function: str) -> Function:
+def load(function: str) -> Callable[..., Any]:
     """Import "module:name". Raises CurateError with the traceback when that fails."""
     module, _, name = function.partition(":")
     try:

@@ -16,9 +16,7 @@ import contextlib
 import ctypes
 import faulthandler
 import gc
-import importlib
 import os
-import pkgutil
 import select
 import signal
 import socket
@@ -33,7 +31,7 @@ from curate.runtime.executors.channel import Channel
 _PR_SET_PDEATHSIG = 1
 
 
-def main(descriptor: int, function: str) -> None:
+def main(descriptor: int, function: str, warm: str, steps: list[str]) -> None:
     """Serve the coordinator at the other end of a socket until that closes; then end every worker.
 
     What tasks print goes to standard error: standard output is the coordinator's.
@@ -43,7 +41,7 @@ def main(descriptor: int, function: str) -> None:
     sys.stdout = sys.stderr
     control = Channel(socket.socket(fileno=descriptor))
     try:
-        _warm_up(function)
+        _warm_up(function, warm, steps)
         greeting = {"ready": True}
     except CurateError as problem:
         greeting = {"error": str(problem)}
@@ -56,17 +54,15 @@ def main(descriptor: int, function: str) -> None:
     os._exit(0)
 
 
-def _warm_up(function: str) -> None:
+def _warm_up(function: str, warm: str, steps: list[str]) -> None:
     import pyarrow.compute
     import pyarrow.parquet  # noqa: F401 (for the workers)
 
-    import curate.kernels
-
-    for module in pkgutil.iter_modules(curate.kernels.__path__):
-        with contextlib.suppress(Exception):  # a task that needs it gets the error, with its traceback
-            importlib.import_module(f"curate.kernels.{module.name}")
     _compile_one()
     load(function)
+    if warm:
+        with contextlib.suppress(Exception):  # a task that needs it gets the error, with its traceback
+            load(warm)(steps)
     gc.collect()
     gc.freeze()
 

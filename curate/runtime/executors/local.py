@@ -28,15 +28,15 @@ _PATIENCE_SECONDS = 2.0
 _PROGRAM = """import sys
 sys.path[:] = {path!r}
 from curate.runtime.executors.forkserver import main
-main({descriptor}, {function!r})"""
+main({descriptor}, {function!r}, {warm!r}, {steps!r})"""
 
 
 class LocalExecutor:
     """Workers persist over tasks and runs. One that dies is replaced; its task is tried once more, after the others."""
 
-    def __init__(self, workers: int, function: str):
+    def __init__(self, workers: int, function: str, warm: str = "", steps: Sequence[str] = ()):
         self._most = workers
-        self._function = function
+        self._program = {"function": function, "warm": warm, "steps": list(steps)}
         self._pool: _Pool | None = None
 
     def start(self) -> None:
@@ -67,7 +67,7 @@ class LocalExecutor:
 
     def _alive(self) -> _Pool:
         if self._pool is None or self._pool.ended:
-            self._pool = _Pool(self._function)
+            self._pool = _Pool(self._program)
         return self._pool
 
     def _hand_out(self, queue: deque[Task], at_once: int | None) -> None:
@@ -123,10 +123,10 @@ class _Worker:
 class _Pool:
     """A forkserver and its workers. Once `ended`, it is of no more use."""
 
-    def __init__(self, function: str):
+    def __init__(self, program: dict):
         mine, theirs = socket.socketpair()
         self._control = Channel(mine)
-        self._process = _launch(function, theirs)
+        self._process = _launch(program, theirs)
         self._keys = itertools.count()
         self._workers: dict[int, _Worker] = {}
         self._selector = selectors.DefaultSelector()
@@ -247,14 +247,14 @@ class _Pool:
         return worker.died(how)
 
 
-def _launch(function: str, theirs: socket.socket) -> subprocess.Popen:
+def _launch(program: dict, theirs: socket.socket) -> subprocess.Popen:
     """Start a forkserver. Its SIGINT stays blocked: Ctrl-C reaches every process here, but is ours to answer."""
-    program = _PROGRAM.format(path=sys.path, descriptor=theirs.fileno(), function=function)
+    source = _PROGRAM.format(path=sys.path, descriptor=theirs.fileno(), **program)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         with theirs:
             return subprocess.Popen(
-                [sys.executable, "-c", program],
+                [sys.executable, "-c", source],
                 env={**os.environ, **ENVIRONMENT},
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
