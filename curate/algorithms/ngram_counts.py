@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from curate.algorithms import ngram_files as files
 from curate.errors import DataError, UsageError
 from curate.kernels import arrow
 from curate.kernels import ngram_counts as kernels
 from curate.kernels import ngram_tokens as tokens
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
 Unit = Literal["bytes", "words", "tokenizer"]
+
+_KIND = "n-gram counts"
 
 LONGEST = 8
 """The highest order."""
@@ -95,6 +102,21 @@ class Counts:
             contexts = found[2]
         return Counts(self.unit, self.tokenizer, self.hashes[keep], spelled, spelling, tuple(keys), tuple(counts))
 
+    def save(self, path: str | Path) -> None:
+        """Write the counts to one file: 16 bytes for each n-gram."""
+        said = {"unit": self.unit, "tokenizer": self.tokenizer, "order": self.order}
+        arrays = [self.hashes, self.spelled, self.spelling, *self.keys, *self.counts]
+        files.write(Path(path), _KIND, said, arrays)
+
+    @staticmethod
+    def load(path: str | Path) -> Counts:
+        """Saved counts, mapped into memory. Raises UsageError when there is no such file, DataError for another."""
+        said, (hashes, spelled, spelling, *rest) = files.read(Path(path), _KIND)
+        order = said["order"]
+        return Counts(
+            said["unit"], said["tokenizer"], hashes, spelled, spelling, tuple(rest[:order]), tuple(rest[order:])
+        )
+
     def _joined(self, other: Counts, sign: int) -> Counts:
         mine, theirs = (self.unit, self.tokenizer, self.order), (other.unit, other.tokenizer, other.order)
         if mine != theirs:
@@ -167,10 +189,11 @@ def sequences(texts: pa.Array, unit: Unit, tokenizer: str | None) -> Sequences:
         starts[firsts[:-1]] = offsets[:-1]
         return Sequences(hashes[:number], firsts, starts, ends[:number], data)
     assert tokenizer is not None
-    numbers = _encoded(texts, tokenizer)
-    given = np.concatenate([[0], np.cumsum([len(row) for row in numbers], dtype=np.int64)])
-    hashes = np.empty(given[-1] + len(numbers), np.uint64)
-    flat = np.concatenate([np.asarray(row, np.int64) for row in numbers]) if numbers else none
+    rows = [text or "" for text in texts.to_pylist()]
+    found = [each.ids for each in _tokenizer(tokenizer).encode_batch_fast(rows, add_special_tokens=False)]
+    given = np.concatenate([[0], np.cumsum([len(row) for row in found], dtype=np.int64)])
+    hashes = np.empty(given[-1] + len(found), np.uint64)
+    flat = np.fromiter(itertools.chain.from_iterable(found), np.int64, given[-1])
     tokens.hash_numbers(given, flat, hashes, firsts)
     return Sequences(hashes, firsts, none, none, data)
 
@@ -249,14 +272,19 @@ def _united_spelling(
     return spelled, spelling
 
 
-def _encoded(texts: pa.Array, tokenizer: str) -> list[list[int]]:
+def tokens_of(tokenizer: str) -> int:
+    """How many different tokens a tokenizer has."""
+    return _tokenizer(tokenizer).get_vocab_size()
+
+
+@functools.lru_cache(maxsize=4)
+def _tokenizer(tokenizer: str) -> Tokenizer:
     from tokenizers import Tokenizer
 
     try:
-        loaded = Tokenizer.from_file(str(Path(tokenizer)))
+        loaded = Tokenizer.from_file(tokenizer)
     except Exception as error:
         raise UsageError(f"tokenizer {tokenizer}: not a tokenizer.json file: {error}") from None
     loaded.no_truncation()
     loaded.no_padding()
-    rows = [text or "" for text in texts.to_pylist()]
-    return [found.ids for found in loaded.encode_batch_fast(rows, add_special_tokens=False)]
+    return loaded

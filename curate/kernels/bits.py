@@ -1,4 +1,4 @@
-"""What a processor does in one instruction and Numba has no name for. Unaligned reads of a uint8 array.
+"""What a processor does in one instruction and Numba has no name for. Unaligned reads of an array, mostly of uint8.
 
 The reads check nothing: the bytes must lie within the array.
 """
@@ -17,6 +17,8 @@ _BYTE = ir.IntType(8)
 _LONG = ir.IntType(64)
 _BLOCK = ir.VectorType(_BYTE, 64)
 _HALF_BLOCK = ir.VectorType(_BYTE, 32)
+_WORD = ir.IntType(32)
+_EIGHT_WORDS = ir.VectorType(_WORD, 8)
 _TRIGRAMS = ("vas", "psu", "f u", "acy", "kie")
 
 
@@ -187,6 +189,32 @@ def _ones(typingctx, value):
     return types.uint64(types.uint64), generate
 
 
+def _prefetch(typingctx, data, at):
+
+    def generate(context, builder, signature, arguments):
+        array = make_array(signature.args[0])(context, builder, arguments[0])
+        place = builder.bitcast(builder.gep(array.data, [arguments[1]]), _BYTE.as_pointer())
+        flag = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [_BYTE.as_pointer(), flag, flag, flag])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [_BYTE.as_pointer()], kind)
+        builder.call(function, [place, flag(0), flag(3), flag(1)])
+        return context.get_dummy_value()
+
+    return types.void(data, types.uint64), generate
+
+
+def _equal_mask(typingctx, data, at, value):
+
+    def generate(context, builder, signature, arguments):
+        words = _read(context, builder, signature, arguments, _EIGHT_WORDS)
+        alike = ir.Constant(_EIGHT_WORDS, ir.Undefined)
+        for lane in range(8):
+            alike = builder.insert_element(alike, arguments[2], ir.Constant(_WORD, lane))
+        return _mask(builder, builder.icmp_unsigned("==", words, alike))
+
+    return types.uint64(data, types.uint64, types.uint32), generate
+
+
 trailing_zeros: Any = intrinsic(_trailing_zeros)
 """trailing_zeros(value): the number of zero bits below the lowest one of a uint64, which must not be zero."""
 eight: Any = intrinsic(_eight)
@@ -215,3 +243,7 @@ start_mask: Any = intrinsic(_masks_of(_BLOCK, 1, _start_flags))
 phrase_mask: Any = intrinsic(_phrase_mask)
 """phrase_mask(data, at): of data[at:at + 64] the mask of curly brackets and of three letters of each phrase that C4's
 rules look for, in either case; reads two bytes more."""
+prefetch: Any = intrinsic(_prefetch)
+"""prefetch(data, at): begin to fetch the cache line of data[at]."""
+equal_mask: Any = intrinsic(_equal_mask)
+"""equal_mask(data, at, value): of the eight uint32 at data[at] the mask of those equal to a uint32."""

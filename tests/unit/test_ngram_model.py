@@ -117,6 +117,16 @@ def test_saved_models_cost_the_same(tmp_path):
         assert np.isnan(loaded.bits_per_byte(texts)[-2:]).all()
 
 
+def test_saved_counts_are_the_same(tmp_path):
+    for unit in ("bytes", "words"):
+        counts = count(array(prose(5)), order=3, unit=unit)
+        counts.save(tmp_path / unit)
+        loaded = Counts.load(tmp_path / unit)
+        assert same(loaded, counts)
+        assert same(loaded.merge(loaded).subtract(loaded), counts)
+        assert estimate(loaded).losses(array(["ab"])).bits == estimate(counts).losses(array(["ab"])).bits
+
+
 def test_an_adapted_model_is_the_mixture():
     texts, target, other = array(prose(6)), array(prose(7)), array(["abc", "", "gag fed"])
     for unit in ("bytes", "words"):
