@@ -8,20 +8,14 @@ its newlines become spaces.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import math
-import os
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.algorithms import iso639, scores
+from curate.algorithms import fasttext_model, fasttext_train, iso639, scores
 from curate.errors import DataError, UsageError
 from curate.kernels import arrow, hashing, wordpunct
 
@@ -34,30 +28,19 @@ FEWEST_EXAMPLES = 20
 HELD_OUT = 10
 """One example in this many is not trained on."""
 
-_BUCKETS = 200_000
-_M_PERTURB = -6
-_WORD_NGRAMS = 2
-_LEAST_COUNT = 3
-_BATCH_BYTES = 4 << 20
-_WRITTEN_AT_ONCE = 1000
 _PIECE_BYTES = 1 << 20
-_WORD = r"[^ \n\r\t\v\f\x00]"
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A fastText model in memory, and the label whose probability is asked for."""
+    """A fastText model, and the number of the label whose probability is asked for."""
 
-    model: Any
-    label: str
-    labels: list[str]
+    model: fasttext_model.Loaded
+    label: int
 
 
-def prepared(texts: arrow.Array, *, tokens: bool) -> pa.LargeStringArray:
-    """Each text as a line for fastText, without its newline; see the module."""
-    texts = arrow.combined(texts)
-    if not tokens:
-        return pc.replace_substring(texts, "\n", " ")
+def as_tokens(texts: arrow.Array) -> pa.LargeStringArray:
+    """Each text as tokens; see the module."""
     values = arrow.strings(texts)
     offsets = np.empty(len(values) + 1, dtype=np.int64)
     data = np.empty(3 * int(values.offsets[-1] - values.offsets[0]), dtype=np.uint8)
@@ -68,7 +51,7 @@ def prepared(texts: arrow.Array, *, tokens: bool) -> pa.LargeStringArray:
 def examples(texts: arrow.Array) -> pa.LargeStringArray:
     """The beginnings of some texts as tokens, those without any left out."""
     beginnings = pc.utf8_slice_codeunits(arrow.combined(texts), 0, EXAMPLE_CHARACTERS)
-    lines = prepared(beginnings, tokens=True)
+    lines = as_tokens(beginnings)
     return lines.filter(pc.greater(pc.binary_length(lines), 0))
 
 
@@ -113,11 +96,10 @@ def train(positives: arrow.Array, negatives: arrow.Array, *, epochs: int, seed: 
             "do not count); give more files"
         )
     held_out = [found[: math.ceil(len(found) / HELD_OUT)] for found in classes]
-    with tempfile.TemporaryDirectory(prefix="curate-fasttext-") as folder:
-        path = os.path.join(folder, "model.bin")
-        _train_on(lines, rows[~np.isin(rows, np.concatenate(held_out))], first_negative, path, epochs, seed)
-        classifier = load(path, POSITIVE)
-        pieces = _pieces(path)
+    kept = rows[~np.isin(rows, np.concatenate(held_out))]
+    labels = (np.arange(len(lines)) >= first_negative).astype(np.int64)
+    model = fasttext_train.model_bytes(lines, kept, labels, [POSITIVE, NEGATIVE], epochs=epochs, seed=seed)
+    classifier = _classifier(model)
     high, low = (_predict_lines(classifier, lines.take(pa.array(found))).astype(np.float64) for found in held_out)
     figures = {
         "positive": len(classes[0]) - len(high),
@@ -129,6 +111,7 @@ def train(positives: arrow.Array, negatives: arrow.Array, *, epochs: int, seed: 
         "positive_scores": _binned(high),
         "negative_scores": _binned(low),
     }
+    pieces = [model[start : start + _PIECE_BYTES] for start in range(0, len(model), _PIECE_BYTES)]
     return pa.Table.from_pylist([{"bin": piece, **figures} for piece in pieces], schema=MODEL)
 
 
@@ -140,11 +123,6 @@ def distil(positives: arrow.Array, negatives: arrow.Array, *, epochs: int = 5, s
     first 20,000 characters count. Raises DataError when there are fewer than 20 of a kind.
     """
     return train(examples(positives), examples(negatives), epochs=epochs, seed=seed)
-
-
-def _pieces(path: str) -> list[bytes]:
-    with open(path, "rb") as file:
-        return list(iter(lambda: file.read(_PIECE_BYTES), b""))
 
 
 def _concatenated(*arrays: arrow.Array) -> pa.Array:
@@ -160,65 +138,13 @@ def _in_order(lines: pa.Array, seed: int) -> np.ndarray:
     return np.unique(hashes, return_index=True)[1]
 
 
-def _train_on(lines: pa.Array, rows: np.ndarray, first_negative: int, path: str, epochs: int, seed: int) -> None:
-    """Train on some rows, in this order, and leave the model at `path`."""
-    import fasttext
-
-    with open(path, "wb") as file:
-        for start in range(0, len(rows), _WRITTEN_AT_ONCE):
-            some = rows[start : start + _WRITTEN_AT_ONCE]
-            for row, line in zip(some, lines.take(pa.array(some)).to_pylist(), strict=True):
-                file.write(f"{POSITIVE if row < first_negative else NEGATIVE} {line}\n".encode())
-    with _zeroed_memory():
-        model = fasttext.train_supervised(
-            input=path,
-            dim=64,
-            bucket=_BUCKETS,
-            wordNgrams=_WORD_NGRAMS,
-            minCount=_LEAST_COUNT,
-            epoch=epochs,
-            thread=1,
-            seed=seed,
-            verbose=0,
-        )
-    model.save_model(path)
-
-
-@contextlib.contextmanager
-def _zeroed_memory() -> Iterator[None]:
-    """Make malloc give zeros: fastText 0.9.3 with one thread sets a tenth of its matrix, and the rest is as it was."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc
-    if mallopt is None:
-        yield
-        return
-    mallopt(_M_PERTURB, 0xFF)  # what is handed out is filled with the complement of this
-    try:
-        yield
-    finally:
-        mallopt(_M_PERTURB, 0)
-
-
-def _loaded(path: str) -> Any:
-    """A model file. Raises UsageError when it is no supervised fastText model."""
-    import fasttext
-
-    try:
-        model = fasttext.load_model(path)
-        model.f.predict("\n", 1, 0.0, "strict")
-    except ValueError as problem:
-        raise UsageError(
-            f"--model '{path}': {str(problem).removeprefix(path).strip(' !')}; give a supervised fastText model (.bin)"
-        ) from None
-    return model
-
-
 def load(path: str, label: str | None) -> Classifier:
     """A model file. Without a label the first of `KNOWN_POSITIVE` that it has.
 
     Raises UsageError when it is no supervised fastText model or lacks the label.
     """
-    model = _loaded(path)
-    labels = model.f.getLabels("strict")[0]
+    model = fasttext_model.opened(path)
+    labels = model.labels
     wanted = [label] if label else KNOWN_POSITIVE
     found = [name for name in wanted if name in labels]
     if not found:
@@ -226,16 +152,17 @@ def load(path: str, label: str | None) -> Classifier:
         raise UsageError(
             f"--model '{path}' has no label {' or '.join(wanted)}; give one of its own by --label: {known}"
         )
-    return Classifier(model, found[0], labels)
+    return Classifier(model, labels.index(found[0]))
 
 
 def load_trained(model: pa.Table) -> Classifier:
-    """The model of `train`. fastText reads files only, so it lies in one for a moment."""
-    with tempfile.TemporaryDirectory(prefix="curate-fasttext-") as folder:
-        path = os.path.join(folder, "model.bin")
-        with open(path, "wb") as file:
-            file.writelines(model["bin"].to_pylist())
-        return load(path, POSITIVE)
+    """The model of `train`."""
+    return _classifier(b"".join(model["bin"].to_pylist()))
+
+
+def _classifier(model: bytes) -> Classifier:
+    loaded = fasttext_model.parsed(model)
+    return Classifier(loaded, loaded.labels.index(POSITIVE))
 
 
 def predict(classifier: Classifier, texts: arrow.Array, *, tokens: bool) -> pa.Array:
@@ -243,32 +170,26 @@ def predict(classifier: Classifier, texts: arrow.Array, *, tokens: bool) -> pa.A
 
     As the library gives it, which adds 1e-5 to every probability.
     """
-    texts = arrow.combined(texts)
-    out = np.empty(len(texts), dtype=np.float32)
-    for start, stop in _batches(texts):
-        out[start:stop] = _predict_lines(classifier, prepared(texts.slice(start, stop - start), tokens=tokens))
+    runs = fasttext_model.runs(texts, len(classifier.model.labels))
+    parts = [_predict_lines(classifier, as_tokens(some) if tokens else some) for some in runs]
+    out = np.concatenate([np.empty(0, dtype=np.float32), *parts])
     return pa.array(out, mask=np.isnan(out))
 
 
 def _predict_lines(classifier: Classifier, lines: pa.Array) -> np.ndarray:
     """Probabilities of the label: float32, NaN for a line without a word."""
-    out = np.empty(len(lines), dtype=np.float32)
-    ended = [line + "\n" for line in lines.to_pylist()]
-    labels, values = classifier.model.f.multilinePredict(ended, len(classifier.labels), 0.0, "strict")
-    for i, (names, probabilities) in enumerate(zip(labels, values, strict=True)):
-        # Hierarchical softmax leaves out labels of a probability below 1e-5.
-        out[i] = probabilities[names.index(classifier.label)] if classifier.label in names else 0.0
-    out[~arrow.numbers(pc.match_substring_regex(lines, _WORD))] = np.nan
+    out = fasttext_model.probabilities(classifier.model, lines)[:, classifier.label].copy()
+    out[~fasttext_model.with_words(lines)] = np.nan
     return out
 
 
-def load_languages(path: str) -> tuple[Any, dict[str, str]]:
+def load_languages(path: str) -> tuple[fasttext_model.Loaded, dict[str, str]]:
     """A model of languages, and the code of ISO 639 of each label.
 
     Raises UsageError when it is no supervised fastText model, or has labels that are no codes of languages.
     """
-    model = _loaded(path)
-    codes = {label: iso639.of_label(label) for label in model.f.getLabels("strict")[0]}
+    model = fasttext_model.opened(path)
+    codes = {label: iso639.of_label(label) for label in model.labels}
     unknown = [label for label, code in codes.items() if code is None]
     if unknown:
         raise UsageError(
@@ -278,22 +199,13 @@ def load_languages(path: str) -> tuple[Any, dict[str, str]]:
     return model, {label: code for label, code in codes.items() if code}
 
 
-def top_labels(model: Any, lines: pa.Array) -> tuple[list[str | None], np.ndarray]:
+def top_labels(model: fasttext_model.Loaded, lines: pa.Array) -> tuple[list[str | None], np.ndarray]:
     """The likeliest label of each line, or None, and its probability: float32, 0 without a label, at most 1."""
-    labels, values = model.f.multilinePredict([line + "\n" for line in lines.to_pylist()], 1, 0.0, "strict")
-    found = [names[0] if len(names) else None for names in labels]
-    scores = [probabilities[0] if len(probabilities) else 0.0 for probabilities in values]
-    return found, np.minimum(np.array(scores, dtype=np.float32), 1.0)
-
-
-def _batches(texts: pa.Array) -> Iterator[tuple[int, int]]:
-    """Runs of texts of about 4 MiB."""
-    ends = arrow.strings(texts).offsets
-    start = 0
-    while start < len(texts):
-        stop = max(start + 1, int(np.searchsorted(ends, ends[start] + _BATCH_BYTES, side="right")) - 1)
-        yield start, stop
-        start = stop
+    found = fasttext_model.probabilities(model, lines, best_only=True)
+    best = found.argmax(axis=1)
+    scores = found[np.arange(len(best)), best]
+    labels = [model.labels[number] if score > 0 else None for number, score in zip(best, scores, strict=True)]
+    return labels, np.minimum(scores, 1.0)
 
 
 def area_under_curve(positive: np.ndarray, negative: np.ndarray) -> float:

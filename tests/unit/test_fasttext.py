@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from curate.algorithms import fasttext
+from curate.algorithms import fasttext, fasttext_model, fasttext_train
 from curate.errors import DataError, UsageError
 
 
@@ -33,10 +33,9 @@ def file(trained, tmp_path_factory):
     return str(path)
 
 
-def test_a_text_as_tokens_and_as_lines():
+def test_a_text_as_tokens():
     given = array(["Hello, World!\nAn __label__x ΟΔΟΣ", "", None])
-    assert fasttext.prepared(given, tokens=True).to_pylist()[:2] == ["hello , world ! an labelx οδος ", ""]
-    assert fasttext.prepared(given, tokens=False).to_pylist()[:2] == ["Hello, World! An __label__x ΟΔΟΣ", ""]
+    assert fasttext.as_tokens(given).to_pylist()[:2] == ["hello , world ! an labelx οδος ", ""]
 
 
 def test_examples_are_beginnings_with_words():
@@ -55,7 +54,7 @@ def test_training_tells_the_classes_apart(trained):
 
 def test_the_model_does_not_hang_on_what_memory_held_before(monkeypatch):
     """A small matrix, since memory for a large one usually comes fresh from the system."""
-    monkeypatch.setattr(fasttext, "_BUCKETS", 2000)
+    monkeypatch.setattr(fasttext_train, "BUCKETS", 2000)
     lines = [fasttext.examples(array(group)) for group in (GOOD, BAD)]
     first = fasttext.train(*lines, epochs=5, seed=7)
     for _ in range(4):
@@ -76,7 +75,7 @@ def test_distilling_is_training_on_the_beginnings(trained):
 
 
 def test_labels_in_the_text_make_no_class(file):
-    assert sorted(fasttext.load(file, None).labels) == [fasttext.NEGATIVE, fasttext.POSITIVE]
+    assert sorted(fasttext.load(file, None).model.labels) == [fasttext.NEGATIVE, fasttext.POSITIVE]
 
 
 @pytest.mark.parametrize("tokens", [False, True])
@@ -85,7 +84,7 @@ def test_predictions_are_the_librarys(file, tokens):
 
     given = array(["before", *GOOD[:30], *BAD[:30], "A theorem,\nand its\tproof: click " * 400, "ünï"]).slice(1)
     model = library.load_model(file)
-    lines = [line or "" for line in fasttext.prepared(given, tokens=tokens).to_pylist()]
+    lines = [line.replace("\n", " ") for line in (fasttext.as_tokens(given) if tokens else given).to_pylist()]
     labels, values = model.predict(lines, k=2)
     expected = [value[names.index(fasttext.NEGATIVE)] for names, value in zip(labels, values, strict=True)]
     found = fasttext.predict(fasttext.load(file, fasttext.NEGATIVE), given, tokens=tokens)
@@ -105,7 +104,8 @@ def test_batches_do_not_show(file, monkeypatch):
     classifier = fasttext.load(file, None)
     given = array([*GOOD, *BAD, "proof " * 500])
     whole = fasttext.predict(classifier, given, tokens=True)
-    monkeypatch.setattr(fasttext, "_BATCH_BYTES", 100)
+    monkeypatch.setattr(fasttext_model, "_RUN_BYTES", 100)
+    monkeypatch.setattr(fasttext_model, "_RUN_PROBABILITIES", 14)
     assert fasttext.predict(classifier, given, tokens=True).equals(whole)
 
 

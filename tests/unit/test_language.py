@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from curate.algorithms import fasttext, language
+from curate.algorithms import fasttext, fasttext_train, language
 from curate.errors import UsageError
 from curate.stage import Load
 from curate.stages.language import STAGE, LanguageConfig, memory
@@ -125,7 +125,7 @@ def model(tmp_path_factory):
         for _ in range(10)
     ]
     (folder / "lines.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    with fasttext._zeroed_memory():
+    with fasttext_train.zeroed_memory():
         trained = library.train_supervised(str(folder / "lines.txt"), dim=8, epoch=50, lr=0.5, thread=1, verbose=0)
     trained.save_model(str(folder / "model.bin"))
     return str(folder / "model.bin")
