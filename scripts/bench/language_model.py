@@ -91,12 +91,11 @@ def train_ours(texts: pa.Array, order: int, unit: ngram_counts.Unit, path: Path)
     estimate(count(texts, order=order, unit=unit)).save(path)
 
 
-def train_kenlm(tools: Path, order: int, unit: str, work: Path) -> None:
+def train_kenlm(tools: Path, order: int, work: Path) -> None:
     """From tokens to a file."""
-    fallback = ["--discount_fallback"] if unit == "bytes" else []
     given = ["--text", work / "train.txt", "--arpa", work / "kenlm.arpa", "-S", "50%", "-T", work]
     quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run([tools / "lmplz", "-o", str(order), *fallback, *given], **quiet)
+    subprocess.run([tools / "lmplz", "-o", str(order), "--discount_fallback", *given], **quiet)
     subprocess.run([tools / "build_binary", work / "kenlm.arpa", work / "kenlm.bin"], **quiet)
 
 
@@ -146,7 +145,7 @@ def main() -> None:
     train_ours(train.slice(0, 20), given.order, given.unit, work / "warm")
     NgramModel.load(work / "warm").losses(held_out.slice(0, 20))
     ours = timed(lambda: train_ours(train, given.order, given.unit, work / "ours"))
-    theirs = timed(lambda: train_kenlm(given.kenlm, given.order, given.unit, work))
+    theirs = timed(lambda: train_kenlm(given.kenlm, given.order, work))
     model = NgramModel.load(work / "ours")
     costs = np.array(kenlm_says(given.peers, work, "costs"), dtype=np.float64)
     known, kenlm_known, unknown = compare_costs(model, held_out, costs)
