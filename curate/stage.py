@@ -54,6 +54,7 @@ __all__ = [
     "Applied",
     "Bytes",
     "Census",
+    "Decision",
     "Indexed",
     "InputFile",
     "InputPath",
@@ -98,12 +99,18 @@ class AlarmMarker:
     """Marks an option that decides only whether a result is accepted: it changes no byte and does not count."""
 
 
+class DecisionMarker:
+    """Marks an option that only decides over what the censuses before `apply` found: they see it at its default."""
+
+
 InputFile = Annotated[str, FileMarker()]
 InputPath = Annotated[str, PathMarker()]
 ModelPath = Annotated[str, ModelMarker()]
 OldCorpus = Annotated[str, CorpusMarker()]
 Alarm = AlarmMarker()
 """For an option of any type: `max_loss: Annotated[Share, Alarm] = 0.95`."""
+Decision = DecisionMarker()
+"""For an option of any type, of a stage that has `again`: with another value nothing is searched a second time."""
 
 
 def _fraction(value: Any) -> Any:
@@ -298,6 +305,9 @@ class Stage:
       corpus  apply(slice, tables, mine, prepared, config) -> Iterator[Applied]; `tables` iterates over the
               chosen rows of the slice's shards, or over the slice's part of the last census
       files   apply(tables, path, prepared, config) -> int: writes one file at `path`, gives the documents in it
+    again(table, config) -> Table | Applied: where a layer stands that differs in options of the type `Decision` alone,
+    gives a shard's columns from those it had, for the chosen rows, in place of all censuses before and of `apply`; the
+    same as these would give. The stage keeps no index and quarantines nothing.
     slices(inputs, config, shard_bytes) -> list of dict, a pure function of the listing (list of SourceFile) or of the
     input shards (list of InputShard). A slice is plain JSON; the keys `shards` (list of shard indexes)
     and `part` (int) tell the runtime which tables to bring.
@@ -328,6 +338,7 @@ class Stage:
     before: tuple[Census, ...] = ()
     prepare: Callable[..., Any] | None = None
     after: Census | None = None
+    again: Callable[..., pa.Table | Applied] | None = None
     slices: Callable[..., list[dict]] | None = None
     parts: Callable[..., int] | None = None
     suffix: Callable[[Any], str] | None = None

@@ -338,11 +338,17 @@ def lines(model: pa.Table) -> list[str]:
     ]
 
 
-def columns(mine: pa.Table | None, schema: pa.Schema, threshold: float, rate: float | None) -> pa.Table:
-    """The layer's columns of a shard, of its rows of the census: one for each of its documents, in order."""
+def columns(mine: pa.Table | None, schema: pa.Schema) -> pa.Table:
+    """The layer's columns of a shard but `semdedup_keep`, of its rows of the census: one a document, in order."""
+    found = pa.schema([field for field in schema if field.name != "semdedup_keep"])
     if mine is None:
-        return schema.empty_table()
-    similarities, quantiles = arrow.numbers(mine["similarity"]), arrow.numbers(mine["quantile"])
-    keep = similarities <= np.float32(threshold) if rate is None else quantiles <= rate
-    made = [mine["similarity"], mine["of"].cast(pa.string()), mine["quantile"], pa.array(keep), mine["split"]]
-    return pa.table(dict(zip(schema.names, made, strict=True)), schema=schema)
+        return found.empty_table()
+    made = [mine["similarity"], mine["of"].cast(pa.string()), mine["quantile"], mine["split"]]
+    return pa.table(dict(zip(found.names, made, strict=True)), schema=found)
+
+
+def kept(table: pa.Table, threshold: float, rate: float | None) -> pa.Array:
+    """`semdedup_keep` of a shard, by the other columns."""
+    if rate is not None:
+        return pa.array(arrow.numbers(table["semdedup_quantile"]) <= rate)
+    return pa.array(arrow.numbers(table["semdedup_similarity"]) <= np.float32(threshold))

@@ -9,7 +9,17 @@ from collections.abc import Callable
 from typing import Any
 
 from curate.errors import UsageError
-from curate.stage import AlarmMarker, CorpusMarker, FileMarker, ModelMarker, PathMarker, Stage, StageConfig, marked
+from curate.stage import (
+    AlarmMarker,
+    CorpusMarker,
+    DecisionMarker,
+    FileMarker,
+    ModelMarker,
+    PathMarker,
+    Stage,
+    StageConfig,
+    marked,
+)
 from curate.storage.corpus import Corpus, is_corpus, named
 from curate.storage.sources import listing
 
@@ -57,6 +67,12 @@ def without_alarms(config: StageConfig) -> StageConfig:
     """The options with those of alarms at their defaults, so that no result can hang on them."""
     fields = type(config).model_fields
     return config.model_copy(update={name: fields[name].default for name in marked(type(config), AlarmMarker)})
+
+
+def without_decisions(config: StageConfig) -> StageConfig:
+    """The options as a census before `apply` gets them."""
+    fields = type(config).model_fields
+    return config.model_copy(update={name: fields[name].default for name in marked(type(config), DecisionMarker)})
 
 
 def planned_options(stage: Stage, options: dict[str, Any]) -> StageConfig:

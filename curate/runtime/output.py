@@ -39,9 +39,19 @@ def applied(result: pa.Table | Applied) -> Applied:
 
 
 def write_layer_shard(
-    plan: Plan, stage: Stage, config: StageConfig, name: str, chosen: Chosen, result: Applied, why: str
+    plan: Plan,
+    stage: Stage,
+    config: StageConfig,
+    name: str,
+    chosen: Chosen,
+    result: Applied,
+    why: str,
+    further: Mapping[str, str],
 ) -> int:
-    """Check what `apply` gave, put back the rows that were not chosen, write; gives the number quarantined."""
+    """Check what `apply` gave, put back the rows that were not chosen, write; gives the number quarantined.
+
+    further: goes into the footer.
+    """
     assert stage.adds is not None
     schema = stage.adds(config)
     table = _checked(plan, name, result.table, schema, chosen.table.num_rows)
@@ -55,7 +65,7 @@ def write_layer_shard(
     counted = ledger.entry(chosen.rows, out, removed, quarantined, counts={**_refusals(table), **result.counts})
     ledger.check(f"{plan.title}: {name}", counted)
     footer = {"cause": why, "digest": table_digest(table), "ledger": counted, "bytes": 0, "tokens": 0, "last": True}
-    shards.write(plan.output.shard(name), table, footer)
+    shards.write(plan.output.shard(name), table, {**footer, **further})
     return quarantined
 
 

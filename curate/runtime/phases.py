@@ -193,11 +193,14 @@ def needed(plan: Plan, stage: Stage, found: list[Phase]) -> list[tuple[Phase, li
     """The unfinished tasks that the result still hangs on, by phase, in order of running; then the report, if any are,
     and the alarm, also when it was not yet asked under these limits.
 
-    Work whose outcome is settled is not asked for again: without missing shards no census runs.
+    Work whose outcome is settled is not asked for again: without missing shards no census runs, nor where only
+    decisions over what it found are others.
     """
     wanted = {("apply", 0), ("settle", AFTER), ("settle", len(stage.before) - 1)}
     todo = []
     for phase in reversed(found):
+        if plan.again and phase.census != AFTER and phase.kind in ("count", "survey", "link", "settle"):
+            continue
         if (phase.kind, phase.census) in wanted:
             missing = unfinished(plan, stage, phase, ("rows", phase.census) in wanted)
         else:

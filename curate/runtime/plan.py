@@ -17,7 +17,7 @@ from curate.runtime.inputs import Input, carried_layers, read_inputs, read_old, 
 from curate.runtime.likewise import check_likewise
 from curate.runtime.likewise import memory as likewise_bytes
 from curate.runtime.old import old_corpora
-from curate.stage import InputShard, PathMarker, SourceFile, Stage, StageConfig, marked
+from curate.stage import DecisionMarker, InputShard, PathMarker, SourceFile, Stage, StageConfig, marked
 from curate.storage import sources
 from curate.storage.corpus import DOCUMENTS, Corpus, Generation
 from curate.storage.manifest import Manifest
@@ -55,7 +55,8 @@ class Plan:
     """Plain values only. `shards` are the input's, `slices` what a corpus or files are made from.
 
     `old` are the shards of corpora read beside the input, numbered after the input's own. `likewise_bytes`: what the
-    models take by which a census puts other documents through other stages.
+    models take by which a census puts other documents through other stages. `again`: whether the previous generation
+    differs in decisions alone.
     """
 
     stage: str
@@ -83,6 +84,7 @@ class Plan:
     sources: list[str] = field(default_factory=list)
     source_bytes: int = 0
     likewise_bytes: int = 0
+    again: bool = False
 
     @property
     def folder(self) -> Path:
@@ -92,6 +94,10 @@ class Plan:
     @property
     def output(self) -> Generation:
         return Generation((self.folder / ".curate" if self.makes == "files" else self.folder) / self.generation)
+
+    def beside(self, generation: str) -> Generation:
+        """Another generation of the layer."""
+        return Generation(self.output.folder.parent / generation)
 
     @property
     def rows(self) -> int:
@@ -182,8 +188,21 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
     existing = existing_manifest(plan)
     check_existing(stage, plan, existing, request)
     if existing and existing.generation != plan.generation:
-        plan = replace(plan, previous=existing.generation)
+        plan = replace(plan, previous=existing.generation, again=_decides_again(stage, plan, existing))
     return plan
+
+
+def _decides_again(stage: Stage, plan: Plan, existing: Manifest) -> bool:
+    """Whether a layer that stands differs from the one planned in decisions alone."""
+    if not stage.again or existing.revision != stage.revision or existing.carried or existing.inputs != plan.contents:
+        return False
+    decisions = set(marked(stage.config, DecisionMarker))
+
+    def searched(settings: dict[str, Any]) -> dict[str, Any]:
+        options = {name: value for name, value in settings["options"].items() if name not in decisions}
+        return {**settings, "options": options}
+
+    return searched(existing.options) == searched(plan.settings)
 
 
 def _settings(

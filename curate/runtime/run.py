@@ -177,6 +177,8 @@ def _prepare_folder(plan: Plan) -> None:
         forget_others(plan)  # their files are about to be overwritten
     for folder in folders(plan):
         files.remove_unfinished(folder)
+    if plan.again and plan.previous and (model := plan.beside(plan.previous).model).exists():
+        files.link(model, plan.output.model)
     _vouch(plan)
     _write_plan(plan)
 

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from curate.errors import CurateError
+from curate.errors import CurateError, DataError
 from curate.kernels import arrow
 from curate.kernels.digest import table_digest
 from curate.runtime import ledger, output
 from curate.runtime.checks import renamed
-from curate.runtime.fingerprint import digest, planned_options
+from curate.runtime.fingerprint import digest, planned_options, without_decisions
 from curate.runtime.inputs import needed_after
 from curate.runtime.likewise import Likewise
 from curate.runtime.phases import (
@@ -41,7 +41,7 @@ from curate.runtime.phases import (
 )
 from curate.runtime.plan import RUNTIME_COLUMNS, Plan
 from curate.runtime.reader import Chosen, read_old, read_shard, sampled
-from curate.stage import Census, Indexed, Settled, Stage
+from curate.stage import Applied, Census, Indexed, Settled, Stage, StageConfig
 from curate.storage import files, routed
 from curate.storage import shard as shards
 from curate.storage.corpus import Corpus
@@ -60,6 +60,7 @@ class Work:
         self.stage = stage
         self.known = known
         self.config = planned_options(stage, plan.options)
+        self._searching = without_decisions(self.config)
         self.phases = phases(plan, stage, self.config)
         self.vouched = vouched(plan)
         self._prepared: Any = None
@@ -69,6 +70,10 @@ class Work:
     @property
     def last(self) -> int:
         return len(self.stage.before) - 1
+
+    def options(self, census: int) -> StageConfig:
+        """The options as the functions of a census get them."""
+        return self.config if census == AFTER else self._searching
 
     def prepared(self) -> Any:
         """The settled model of the last census, passed through `prepare`, once a process."""
@@ -165,7 +170,7 @@ def _survey(work: Work, phase: Phase, number: int) -> dict[str, Any]:
 
 def _survey_slice(work: Work, phase: Phase, number: int) -> Iterator[pa.Table | Iterator[pa.Table]]:
     mine = work.mine(phase.census - 1, number)
-    yield _surveyor(work, phase)(work.plan.slices[number], mine, work.config)
+    yield _surveyor(work, phase)(work.plan.slices[number], mine, work.options(phase.census))
 
 
 def _survey_shards(
@@ -200,7 +205,7 @@ def _survey_shard(
     if size is not None:
         table = sampled(table, work.config.seed, size, population)  # type: ignore[attr-defined]
         table = table.replace_schema_metadata({"documents": str(population)})
-    found = survey(table, mine, *work.given(phase.census), work.config)
+    found = survey(table, mine, *work.given(phase.census), work.options(phase.census))
     return _indexed(work, index, found) if census.indexed and census.indexed(work.config) else found
 
 
@@ -212,7 +217,7 @@ def _survey_old(work: Work, phase: Phase, number: int) -> Iterator[pa.Table | It
         mine = work.mine(phase.census - 1, index)
         rows = None if mine is None else mine["row"]
         needs = against.needs(work.config)
-        yield against.survey(read_old(work.plan, work.stage, index, needs, rows), mine, work.config)
+        yield against.survey(read_old(work.plan, work.stage, index, needs, rows), mine, work.options(phase.census))
 
 
 def _indexed(work: Work, index: int, given: Iterator[pa.Table | Indexed]) -> Iterator[pa.Table]:
@@ -302,7 +307,7 @@ class _SettleTables:
 def _link(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     census = _census(work, phase)
     assert census.link is not None
-    linked = census.link(_PartTables(work, phase.census, number), number, work.config)
+    linked = census.link(_PartTables(work, phase.census, number), number, work.options(phase.census))
     tables = [linked] if isinstance(linked, pa.Table) else linked
     path = work.plan.output.work(work_name("link", phase.census, number))
     keyed = ((np.zeros(table.num_rows, dtype=np.int64), table) for table in tables)
@@ -317,7 +322,7 @@ def _settle(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     if census.likewise:
         assert work.known is not None
         tables = Likewise(work.plan.inputs[0], census.likewise(work.config), work.known)
-    settled: Settled = census.settle(tables, work.config)
+    settled: Settled = census.settle(tables, work.options(phase.census))
     if settled.rows is not None:
         _write_rows(work, phase.census, settled)
     footer = {"rows": settled.rows is not None, "removed": dict(settled.removed), "where": _refused(work, phase.census)}
@@ -360,21 +365,31 @@ def _model_digest(path: str, stamp: float) -> str:
     return footer["digest"] if footer else ""
 
 
-def cause(work: Work, number: int, mine: pa.Table | None) -> str:
+def rows_digest(mine: pa.Table | None) -> str:
+    """The digest of a shard's rows of a census."""
+    return table_digest(mine) if mine is not None else ""
+
+
+def cause(work: Work, number: int, rows: str) -> str:
     """What the result of an `apply` hangs on: the plan's cause for it, the model, and its rows of the census."""
     model = ""
     if work.stage.before:
         path = model_path(work.plan, work.stage, work.last)
         model = _model_digest(str(path), path.stat().st_mtime)
-    rows = table_digest(mine) if mine is not None else ""
     return digest([work.plan.causes[number], model, rows])[:32]
 
 
 def _apply(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     if work.plan.makes == "files":
         return _send_out(work, number)
+    if work.plan.again:
+        return _decide_again(work, number)
     mine = work.mine(work.last, number)
-    why = cause(work, number, mine) if "part" not in (work.plan.slices or [{}])[0] else f"{work.plan.fingerprint}"
+    why = (
+        cause(work, number, rows_digest(mine))
+        if "part" not in (work.plan.slices or [{}])[0]
+        else f"{work.plan.fingerprint}"
+    )
     if (linked := output.link_previous(work.plan, number, why)) is not None:
         return linked
     if work.plan.makes == "layer":
@@ -385,8 +400,33 @@ def _apply(work: Work, phase: Phase, number: int) -> dict[str, Any]:
 def _annotate(work: Work, number: int, mine: pa.Table | None, why: str) -> dict[str, Any]:
     chosen = read_shard(work.plan, number, work.stage.needs(work.config))
     applied = output.applied(work.stage.apply(chosen.table, mine, work.prepared(), work.config))
+    rows = rows_digest(mine) if work.stage.again else None
+    return _layer_shard(work, number, chosen, applied, why, rows)
+
+
+def _decide_again(work: Work, number: int) -> dict[str, Any]:
+    """Make a shard from what it was under other decisions."""
+    assert work.plan.previous is not None and work.stage.again is not None and work.stage.adds is not None
+    path = work.plan.beside(work.plan.previous).shard(work.plan.shards[number]["name"])
+    footer = shards.read_footer(path)
+    if footer is None:
+        raise DataError(f"{path}: the shard is missing; `curate clean-up` and the same command make the layer anew")
+    chosen = read_shard(work.plan, number, ())
+    before = shards.read(path)
+    if chosen.keep is not None:
+        before = before.filter(pa.array(chosen.keep))
+    names = {renamed(work.stage, work.plan.layer, name): name for name in work.stage.adds(work.config).names}
+    before = before.rename_columns([names[name] for name in before.column_names])
+    applied = output.applied(work.stage.again(before, work.config))
+    return _layer_shard(work, number, chosen, applied, cause(work, number, footer["searched"]), footer["searched"])
+
+
+def _layer_shard(
+    work: Work, number: int, chosen: Chosen, applied: Applied, why: str, rows: str | None
+) -> dict[str, Any]:
     name = work.plan.shards[number]["name"]
-    quarantined = output.write_layer_shard(work.plan, work.stage, work.config, name, chosen, applied, why)
+    searched = {} if rows is None else {"searched": rows}
+    quarantined = output.write_layer_shard(work.plan, work.stage, work.config, name, chosen, applied, why, searched)
     return {"rows": chosen.rows, "bytes": work.plan.shards[number]["bytes"], "quarantined": quarantined}
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, field_validator
 
-from curate.stage import Applied, Census, InputShard, Load, Settled, Share, Stage, StageConfig
+from curate.stage import Applied, Census, Decision, InputShard, Load, Settled, Share, Stage, StageConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,7 +20,8 @@ class SemdedupConfig(StageConfig):
     """Mark documents that mean the same as an earlier one of their cluster, by the cosine of their vectors (SemDeDup).
 
     It adds columns and takes no document out: `curate select CORPUS --where semdedup_keep --to NEW` does. Another
-    threshold or share needs no second run: --where 'semdedup_similarity <= 0.9', or 'semdedup_quantile <= 0.6'.
+    threshold or share compares nothing again: give it to the same command, or write
+    --where 'semdedup_similarity <= 0.9', or 'semdedup_quantile <= 0.6'.
     semdedup_similarity: the highest cosine to any earlier document of the cluster in --order, whether that one stays
     or not; -1 for the first of a cluster and for a document without a vector.
     semdedup_of: the id of that earlier document, of equally similar ones the first.
@@ -29,10 +30,10 @@ class SemdedupConfig(StageConfig):
     semdedup_split: the part of the cluster it was compared in, where that had more than --max-cluster documents.
     """
 
-    threshold: float = Field(
+    threshold: Annotated[float, Decision] = Field(
         0.95, ge=-1, le=1, description="A document with a higher similarity goes; it is one minus epsilon in the paper."
     )
-    keep_rate: Share | None = Field(
+    keep_rate: Annotated[Share | None, Decision] = Field(
         None,
         gt=0,
         le=1,
@@ -129,9 +130,20 @@ def settle(tables: Iterable[pa.Table], config: SemdedupConfig) -> Settled:
 def apply(table: pa.Table, mine: pa.Table | None, prepared: pa.Table, config: SemdedupConfig) -> Applied:
     from curate.algorithms import semdedup
 
-    columns = semdedup.columns(mine, adds(config), config.threshold, config.keep_rate)
-    split = len(columns) - columns["semdedup_split"].null_count
-    return Applied(columns, counts={"semdedup_split": split})
+    return _decided(semdedup.columns(mine, adds(config)), config)
+
+
+def again(table: pa.Table, config: SemdedupConfig) -> Applied:
+    return _decided(table.drop_columns(["semdedup_keep"]), config)
+
+
+def _decided(table: pa.Table, config: SemdedupConfig) -> Applied:
+    from curate.algorithms import semdedup
+
+    keep = semdedup.kept(table, config.threshold, config.keep_rate)
+    split = len(table) - table["semdedup_split"].null_count
+    names = adds(config).names
+    return Applied(table.append_column("semdedup_keep", keep).select(names), counts={"semdedup_split": split})
 
 
 def report(model: pa.Table, summary: None, config: SemdedupConfig) -> list[str]:
@@ -155,11 +167,12 @@ def memory(load: Load, config: SemdedupConfig) -> int:
 
 STAGE = Stage(
     name="semdedup",
-    revision=1,
+    revision=2,
     config=SemdedupConfig,
     adds=adds,
     before=(Census(survey, settle=settle, link=link, needs=needs_survey),),
     apply=apply,
+    again=again,
     parts=parts,
     report=report,
     memory=memory,
