@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from curate.algorithms import ngram_files as files
+from curate.algorithms.ngram_tokens import Sequences, Unit, read, sequences
 from curate.errors import DataError, UsageError
-from curate.kernels import arrow
 from curate.kernels import ngram_counts as kernels
 from curate.kernels import ngram_tokens as tokens
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
-Unit = Literal["bytes", "words", "tokenizer"]
 
 _KIND = "n-gram counts"
 
 LONGEST = 8
 """The highest order."""
 _SPECIAL = np.array([tokens.START, tokens.END])
-_BATCH_BYTES = {"bytes": 1 << 22, "words": 1 << 24, "tokenizer": 1 << 24}
-
-
-class Sequences(NamedTuple):
-    """The tokens of texts. hashes: uint64, what ends a text included; offsets: int64 (n + 1,), each text's first.
-
-    starts, ends: int64, where each word is in `data`, uint8; of no length for other units.
-    """
-
-    hashes: np.ndarray
-    offsets: np.ndarray
-    starts: np.ndarray
-    ends: np.ndarray
-    data: np.ndarray
+_BATCH_BYTES = {"bytes": 1 << 22, "words": 1 << 23, "tokenizer": 1 << 23}
 
 
 @dataclass(frozen=True)
@@ -151,84 +130,40 @@ def count(texts: pa.Array, *, order: int, unit: Unit = "words", tokenizer: str |
     if (unit == "tokenizer") != (tokenizer is not None):
         raise UsageError(f"unit {unit} and tokenizer {tokenizer}: the unit `tokenizer` needs one, no other takes one")
     waiting: list[Counts] = []
-    for batch in batches(arrow.combined(texts), _BATCH_BYTES[unit]):
-        waiting.append(_counted(batch, order, unit, tokenizer))
+    for _, found in read(texts, unit, tokenizer, order, _BATCH_BYTES[unit]):
+        waiting.append(of_sequences(found, order, unit, tokenizer))
         while len(waiting) > 1 and len(waiting[-1].keys[-1]) >= len(waiting[-2].keys[-1]) // 2:
             last = waiting.pop()
             waiting.append(waiting.pop().merge(last))
-    total = waiting.pop() if waiting else _counted(texts, order, unit, tokenizer)
+    if not waiting:
+        return of_sequences(sequences(texts, unit, tokenizer), order, unit, tokenizer)
+    total = waiting.pop()
     while waiting:
         total = waiting.pop().merge(total)
     return total
 
 
-def batches(texts: pa.Array, size: int) -> Iterator[pa.Array]:
-    """Runs of texts of about `size` bytes."""
-    offsets = arrow.strings(texts).offsets
-    groups = (offsets[:-1] - offsets[0]) // size
-    starts = np.flatnonzero(np.diff(groups, prepend=-1))
-    for start, end in itertools.pairwise([*starts.tolist(), len(texts)]):
-        yield texts.slice(start, end - start)
-
-
-def sequences(texts: pa.Array, unit: Unit, tokenizer: str | None) -> Sequences:
-    """The tokens of every text."""
-    values = arrow.strings(texts)
-    offsets, data = values
-    size = int(offsets[-1] - offsets[0]) + len(values)
-    hashes, firsts = np.empty(size, np.uint64), np.empty(len(offsets), np.int64)
-    none = np.empty(0, np.int64)
-    if unit == "bytes":
-        tokens.hash_spans(offsets[:-1], offsets[1:], data, hashes, firsts)
-        return Sequences(hashes, firsts, none, none, data)
-    if unit == "words":
-        ends = np.empty(size, np.int64)
-        number = tokens.hash_words(offsets, data, *tokens.classes(), hashes, ends, firsts)
-        starts = np.empty(number, np.int64)
-        starts[1:] = ends[: number - 1]
-        starts[firsts[:-1]] = offsets[:-1]
-        return Sequences(hashes[:number], firsts, starts, ends[:number], data)
-    assert tokenizer is not None
-    rows = [text or "" for text in texts.to_pylist()]
-    found = [each.ids for each in _tokenizer(tokenizer).encode_batch_fast(rows, add_special_tokens=False)]
-    given = np.concatenate([[0], np.cumsum([len(row) for row in found], dtype=np.int64)])
-    hashes = np.empty(given[-1] + len(found), np.uint64)
-    flat = np.fromiter(itertools.chain.from_iterable(found), np.int64, given[-1])
-    tokens.hash_numbers(given, flat, hashes, firsts)
-    return Sequences(hashes, firsts, none, none, data)
-
-
-def spans(found: Sequences, which: np.ndarray) -> Sequences:
-    """The bytes of some of the words, by number, each as a sequence."""
-    starts, ends = found.starts[which], found.ends[which]
-    hashes = np.empty(int((ends - starts).sum()) + len(which), np.uint64)
-    firsts = np.empty(len(which) + 1, np.int64)
-    tokens.hash_spans(starts, ends, found.data, hashes, firsts)
-    none = np.empty(0, np.int64)
-    return Sequences(hashes, firsts, none, none, found.data)
-
-
 def of_sequences(found: Sequences, order: int, unit: Unit, tokenizer: str | None) -> Counts:
-    """The counts of token sequences."""
+    """The counts of token sequences; the n-grams that end before the first sequence are there, but not counted."""
     numbers = np.empty(len(found.hashes), np.uint32)
     distinct = kernels.number(found.hashes, numbers)
     hashes = np.concatenate([_SPECIAL, np.sort(distinct[~np.isin(distinct, _SPECIAL)])])
     ranks = _ranks(hashes, distinct)
-    stream = np.empty(len(numbers) + len(found.offsets) - 1, np.uint32)
-    kernels.stream(numbers, found.offsets, ranks, np.uint32(0), stream)
+    skip = int(found.offsets[0])
+    if skip:
+        stream = ranks[numbers]
+    else:
+        stream = np.empty(len(numbers) + len(found.offsets) - 1, np.uint32)
+        kernels.stream(numbers, found.offsets, ranks, np.uint32(0), stream)
     spelled, spelling = _spelling(found, numbers, ranks, len(hashes))
     keys = [np.arange(len(hashes), dtype=np.uint64)]
-    counts = [np.bincount(stream, minlength=len(hashes)).astype(np.int64)]
+    counts = [np.bincount(stream[skip:], minlength=len(hashes)).astype(np.int64)]
     places = stream.copy()
     for level in range(2, order + 1):
-        found_keys, found_counts = kernels.count_level(stream, level, 0, places, len(hashes), len(keys[-1]))
+        found_keys, found_counts = kernels.count_level(stream, level, skip, places, len(hashes), len(keys[-1]))
         keys.append(found_keys)
         counts.append(found_counts)
     return Counts(unit, tokenizer, hashes, spelled, spelling, tuple(keys), tuple(counts))
-
-
-def _counted(texts: pa.Array, order: int, unit: Unit, tokenizer: str | None) -> Counts:
-    return of_sequences(sequences(texts, unit, tokenizer), order, unit, tokenizer)
 
 
 def _united(hashes: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -270,21 +205,3 @@ def _united_spelling(
     for counts, ranks in ((one, first), (two, second)):
         kernels.copy_spans(counts.spelled[:-1], counts.spelled[1:], counts.spelling, spelled[ranks], spelling)
     return spelled, spelling
-
-
-def tokens_of(tokenizer: str) -> int:
-    """How many different tokens a tokenizer has."""
-    return _tokenizer(tokenizer).get_vocab_size()
-
-
-@functools.lru_cache(maxsize=4)
-def _tokenizer(tokenizer: str) -> Tokenizer:
-    from tokenizers import Tokenizer
-
-    try:
-        loaded = Tokenizer.from_file(tokenizer)
-    except Exception as error:
-        raise UsageError(f"tokenizer {tokenizer}: not a tokenizer.json file: {error}") from None
-    loaded.no_truncation()
-    loaded.no_padding()
-    return loaded

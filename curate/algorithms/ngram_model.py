@@ -14,20 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from curate.algorithms import ngram_files as files
-from curate.algorithms.ngram_counts import (
-    Counts,
-    Sequences,
-    Unit,
-    batches,
-    count,
-    of_sequences,
-    sequences,
-    spans,
-    tokens_of,
-)
+from curate.algorithms.ngram_counts import Counts, count, of_sequences
+from curate.algorithms.ngram_tokens import Sequences, Unit, read, spans, tokens_of
 from curate.errors import UsageError
 from curate.kernels import arrow
 from curate.kernels import ngram_estimate as estimation
@@ -95,10 +85,18 @@ class NgramModel:
     _parts: tuple[_Part, ...] = field(repr=False)
 
     def losses(self, texts: arrow.Array) -> Losses:
-        """What each text costs; a null is an empty text. About 40 bytes of memory for each byte of a text."""
-        texts = arrow.combined(texts)
-        found = [self._batch(batch) for batch in batches(texts, _BATCH_BYTES)] or [self._batch(texts)]
-        return Losses(*(np.concatenate(column) for column in zip(*found, strict=True)))
+        """What each text costs; a null is an empty text. About 40 MB of memory, and as much again for a mixture."""
+        sizes = np.diff(arrow.strings(texts).offsets).astype(np.int64)
+        bits, unknown_bits = np.zeros(len(sizes)), np.zeros(len(sizes))
+        tokens, unknown_tokens = np.zeros(len(sizes), np.int64), np.zeros(len(sizes), np.int64)
+        for row, found in read(texts, self.unit, self.tokenizer, self.order, _BATCH_BYTES):
+            costs, unknown = self._costs(found)
+            rows = slice(row, row + len(found.offsets) - 1)
+            bits[rows] += _sums(costs, found.offsets)
+            tokens[rows] += np.diff(found.offsets)
+            unknown_bits[rows] += _sums(np.where(unknown, costs, 0.0), found.offsets)
+            unknown_tokens[rows] += _sums(unknown.astype(np.int64), found.offsets)
+        return Losses(bits, sizes, tokens, unknown_bits, unknown_tokens)
 
     def bits_per_byte(self, texts: arrow.Array) -> np.ndarray:
         """The bits of each text by its bytes: float64 (n,), NaN for an empty text or a null."""
@@ -135,26 +133,17 @@ class NgramModel:
         parts = tuple(_restored(part, arrays) for part in said["parts"])
         return NgramModel(said["order"], said["unit"], said["tokenizer"], parts)
 
-    def _batch(self, texts: pa.Array) -> Losses:
-        found = sequences(texts, self.unit, self.tokenizer)
+    def _costs(self, found: Sequences) -> tuple[np.ndarray, np.ndarray]:
+        """The bits of every token, float64, and whether no part knows it."""
         if len(self._parts) == 1:
-            bits, unknown = self._parts[0].costs(found)
-        else:
-            shares = []
-            unknown = np.ones(len(found.hashes), np.bool_)
-            for part in self._parts:
-                bits, missing = part.costs(found)
-                shares.append(np.log2(part.weight) - bits)
-                unknown &= missing
-            bits = -np.logaddexp2.reduce(shares)
-        sizes = np.diff(arrow.strings(texts).offsets)
-        return Losses(
-            _sums(bits, found.offsets),
-            sizes.astype(np.int64),
-            np.diff(found.offsets),
-            _sums(np.where(unknown, bits, 0.0), found.offsets),
-            _sums(unknown.astype(np.int64), found.offsets),
-        )
+            return self._parts[0].costs(found)
+        shares = []
+        unknown = np.ones(len(found.hashes), np.bool_)
+        for part in self._parts:
+            bits, missing = part.costs(found)
+            shares.append(np.log2(part.weight) - bits)
+            unknown &= missing
+        return -np.logaddexp2.reduce(shares), unknown
 
 
 def estimate(counts: Counts, *, prune: Sequence[int] = ()) -> NgramModel:

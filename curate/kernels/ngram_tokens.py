@@ -20,6 +20,9 @@ START = np.uint64(0x5851F42D4C957F2D)
 END = np.uint64(0x14057B7EF767814F)
 """The hashes of what begins and ends every text."""
 
+LONGEST = 1 << 16
+"""No word is longer."""
+
 _SEED = np.uint64(0x2545F4914F6CDD1D)
 _8 = np.uint64(8)
 _BLANK = np.uint8(32)
@@ -72,7 +75,11 @@ def _kind(data, at, pages, leaves):
 
 @njit(nogil=True, cache=True)
 def next_word(data, start, end, pages, leaves):
-    """Where the word that begins at data[start] ends; end > start."""
+    """Where the word that begins at data[start] ends; end > start. After LONGEST bytes at the latest."""
+    if end - start > LONGEST:
+        end = start + LONGEST
+        while data[end] & 0xC0 == 0x80:
+            end -= 1
     kind, size = _kind(data, start, pages, leaves)
     at = start + size
     if data[start] == _BLANK and at < end:
@@ -91,6 +98,15 @@ def next_word(data, start, end, pages, leaves):
         at += size
     if kind == _WHITE and at < end and last > start and data[last] == _BLANK:
         return last
+    return at
+
+
+@njit(nogil=True, cache=True)
+def boundary(data, start, least, end, pages, leaves):
+    """Where the first word ends, of those of data[start:end] from its start on, that reaches to `least`."""
+    at = start
+    while at < least:
+        at = next_word(data, at, end, pages, leaves)
     return at
 
 

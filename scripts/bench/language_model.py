@@ -31,7 +31,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.algorithms import ngram_counts
+from curate.algorithms import ngram_tokens
 from curate.algorithms.ngram_model import NgramModel, count, estimate
 
 BAR_ENTROPY, BAR_TRAINING, BAR_SCORING = 1.01, 1.0, 1.0
@@ -53,7 +53,7 @@ else:
 """
 
 
-def prepare(paths: list[Path], size: int, unit: ngram_counts.Unit, work: Path) -> str:
+def prepare(paths: list[Path], size: int, unit: ngram_tokens.Unit, work: Path) -> str:
     """Write the texts to train on and those held out, for us and for KenLM; gives what was done to get them."""
     found = [text for path in paths for text in material.texts(path)]
     pieces = [text[at : at + LONGEST] for text in found for at in range(0, len(text), LONGEST)]
@@ -65,8 +65,7 @@ def prepare(paths: list[Path], size: int, unit: ngram_counts.Unit, work: Path) -
         array = pa.array(texts, pa.large_string())
         pq.write_table(pa.table({"text": array}), work / f"{name}.parquet")
         with open(work / f"{name}.txt", "w") as file:
-            for batch in ngram_counts.batches(array, 1 << 22):
-                read = ngram_counts.sequences(batch, unit, None)
+            for _, read in ngram_tokens.read(array, unit, None, 1, 1 << 22):
                 names = list(map("%x".__mod__, (read.hashes >> np.uint64(16)).tolist()))
                 for start, end in zip(read.offsets[:-1], read.offsets[1:]):
                     file.write(" ".join(names[start : end - 1]) + "\n")
@@ -86,7 +85,7 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
     return time.perf_counter() - wall, used() - processor
 
 
-def train_ours(texts: pa.Array, order: int, unit: ngram_counts.Unit, path: Path) -> None:
+def train_ours(texts: pa.Array, order: int, unit: ngram_tokens.Unit, path: Path) -> None:
     """From texts to a file."""
     estimate(count(texts, order=order, unit=unit)).save(path)
 

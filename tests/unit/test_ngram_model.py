@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.algorithms import ngram_counts
+from curate.algorithms import ngram_counts, ngram_model, ngram_tokens
 from curate.algorithms.ngram_model import Counts, NgramModel, count, estimate
 from curate.errors import DataError, UsageError
 from tests.naive import ngrams as naive
@@ -51,12 +51,20 @@ def test_counts_add_and_subtract_exactly(unit, some, others, order):
     assert same(both.subtract(two), one)
 
 
-def test_counts_of_many_batches_are_those_of_one(monkeypatch):
-    texts = array(prose(1))
-    for unit in ("bytes", "words"):
-        whole = count(texts, order=3, unit=unit)
-        monkeypatch.setitem(ngram_counts._BATCH_BYTES, unit, 300)
-        assert same(count(texts.slice(0), order=3, unit=unit), whole)
+@pytest.mark.parametrize("size", [60, 500])
+@pytest.mark.parametrize("unit", ["bytes", "words"])
+def test_batches_and_pieces_of_texts_change_nothing(unit, size, monkeypatch):
+    texts = array([*prose(1, 20), None, "", "a" * 30, prose(9, 1)[0] * 9])
+    for order in (1, 2, 5):
+        whole = count(texts, order=order, unit=unit)
+        model = estimate(whole)
+        losses = model.losses(texts)
+        with monkeypatch.context() as patch:
+            patch.setitem(ngram_counts._BATCH_BYTES, unit, size)
+            patch.setattr(ngram_model, "_BATCH_BYTES", size)
+            assert same(count(texts, order=order, unit=unit), whole)
+            for one, two in zip(model.losses(texts), losses, strict=True):
+                assert one == pytest.approx(two, rel=1e-12)
 
 
 @pytest.mark.parametrize("prune", [(), (1, 1, 2), (2,)])
@@ -98,10 +106,10 @@ def test_a_model_is_a_distribution():
         before = context.encode()
         texts = pa.array([before + bytes([byte]) for byte in range(256)], pa.binary())
         part = model._parts[0]
-        found = ngram_counts.sequences(texts, "bytes", None)
+        found = ngram_tokens.sequences(texts, "bytes", None)
         costs, _ = part.costs(found)
         at = found.offsets[:-1] + len(before)
-        end = part.costs(ngram_counts.sequences(pa.array([before], pa.binary()), "bytes", None))[0][-1]
+        end = part.costs(ngram_tokens.sequences(pa.array([before], pa.binary()), "bytes", None))[0][-1]
         assert np.exp2(-costs[at]).sum() + np.exp2(-end) == pytest.approx(1, abs=2e-3)
 
 
@@ -132,7 +140,7 @@ def test_an_adapted_model_is_the_mixture():
     for unit in ("bytes", "words"):
         prior, own = (estimate(count(given, order=3, unit=unit)) for given in (texts, target))
         mixed = prior.adapt(count(target, order=3, unit=unit), 0.3)
-        found = ngram_counts.sequences(other, unit, None)
+        found = ngram_tokens.sequences(other, unit, None)
         one, two = (model._parts[0].costs(found)[0] for model in (prior, own))
         expected = -np.log2(0.7 * np.exp2(-one) + 0.3 * np.exp2(-two))
         assert mixed.losses(other).bits == pytest.approx(np.add.reduceat(expected, found.offsets[:-1]), rel=1e-9)
