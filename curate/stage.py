@@ -279,6 +279,7 @@ class Census:
     indexed: whether the survey yields `Indexed` tables under these options.
     only_mine: the survey sees only its `mine` rows, and nothing else of a shard is read.
     given: whether the survey is given the model of the census before: survey(table, mine, model, config).
+    settle_given: whether the settle is: settle(tables, model, config).
     likewise(config): columns of the input, as other stages' layers added them. Nothing is surveyed then: in place of
     tables `settle` is given a `Likewise`. What the models of those stages take need not be stated as memory.
     A stage that takes sources is surveyed by slices: survey(slice, mine, config), where slice["index"] is its number.
@@ -293,6 +294,7 @@ class Census:
     indexed: Callable[[Any], bool] | None = None
     only_mine: bool = False
     given: bool = False
+    settle_given: bool = False
     likewise: Callable[[Any], tuple[str, ...]] | None = None
 
 

@@ -163,7 +163,7 @@ def learned(
 
 def _embedded(table: pa.Table, column: str, clusters: str | None, task: int, heads: bool) -> pa.Table:
     vectors = stored.unit_rows(table[column])
-    chosen = np.flatnonzero(arrow.validity(table[column]) & _directed(vectors))
+    chosen = np.flatnonzero(arrow.validity(table[column]) & directed(vectors))
     table = table.select(["item", "text", *([clusters] if clusters else [])]).take(pa.array(chosen))
     columns = {"item": table["item"], "task": pa.repeat(task, len(table))}
     if heads:
@@ -183,7 +183,7 @@ def _of_kind(kind: str, vectors: np.ndarray, count: int | None = None, **columns
     return pa.table([given.get(f.name, pa.nulls(count)).cast(f.type) for f in fields], schema=fields)
 
 
-def _directed(rows: np.ndarray) -> np.ndarray:
+def directed(rows: np.ndarray) -> np.ndarray:
     """Which of the vectors that `unit_rows` gave have a direction: not those that were zero or not finite."""
     lengths = np.einsum("ij,ij->i", rows, rows)
     return np.isfinite(lengths) & (lengths > 0.5)
@@ -291,7 +291,7 @@ def blocks(column: pa.ChunkedArray, rows: np.ndarray):
     for start in range(0, len(column), at_once):
         piece = column.slice(start, at_once)
         vectors = stored.unit_rows(piece)
-        valid = _directed(vectors)
+        valid = directed(vectors)
         wide = np.zeros((len(vectors), width), dtype=np.float32)
         wide[:, : vectors.shape[1]] = np.where(valid[:, None], vectors, 0)
         out = np.empty((len(vectors), len(rows)), dtype=np.float32)

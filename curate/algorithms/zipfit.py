@@ -13,19 +13,12 @@ authors use: zlib at level 9, with the 18 bytes around it; it looks back 32 KiB.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from curate.algorithms.documents import is_blank
-from curate.algorithms.normalise import normalise
-from curate.errors import DataError
-from curate.kernels import arrow, hashing, heads
-
-MOST_GZIP = 16 << 10
-"""Bytes of a window of which gzip can look from the end of a text back to the beginning of the example before it."""
+from curate.kernels import arrow, heads
 
 _ZSTD_LEVEL = 3
 _GZIP_LEVEL = 9
@@ -62,23 +55,9 @@ class Compressor:
         return np.fromiter(found, dtype=np.float64, count=len(starts))
 
 
-def drawn(arrays: Iterable[pa.Array], count: int, window: int, seed: int, compressor: Compressor) -> pa.Table:
-    """Examples among all texts of some arrays: `EXAMPLES`, `count` different ones or all there are.
-
-    They are drawn by a hash of (seed, text), so where a text stands does not count. A blank text is no example.
-    Raises DataError when there is no other. Memory: the largest array, and `count` whole texts.
-    """
-    kept = pa.array([], pa.large_string())
-    for texts in arrays:
-        texts = normalise(texts)[0]
-        texts = texts.filter(pa.array(~is_blank(pa.chunked_array([texts]))))
-        texts = pa.concat_arrays([kept, texts])
-        values, hashes = arrow.strings(texts), np.empty(len(texts), dtype=np.uint64)
-        hashing.hash_strings(values.offsets, values.data, np.uint64(seed), hashes)
-        kept = texts.take(pa.array(np.unique(hashes, return_index=True)[1][:count]))
-    if not len(kept):
-        raise DataError("zipfit: --target: no text there has more than white space; give other files")
-    values = arrow.strings(kept)
+def beginnings(texts: pa.Array, window: int, compressor: Compressor) -> pa.Table:
+    """`EXAMPLES` of texts that are not empty."""
+    values = arrow.strings(texts)
     lengths = np.minimum(np.diff(values.offsets), window)
     cut = [bytes(values.data[start : start + size]) for start, size in zip(values.offsets, lengths, strict=False)]
     sizes = compressor.sizes(values.data, values.offsets[:-1], lengths)

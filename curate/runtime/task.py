@@ -83,9 +83,9 @@ class Work:
             self._ready = True
         return self._prepared
 
-    def given(self, census: int) -> tuple[pa.Table, ...]:
-        """The model of the census before, for a survey that is given it, read once a process."""
-        if census == AFTER or not self.stage.before[census].given:
+    def given(self, census: int, settle: bool = False) -> tuple[pa.Table, ...]:
+        """The model of the census before, for a survey or settle that is given it, read once a process."""
+        if census == AFTER or not getattr(self.stage.before[census], "settle_given" if settle else "given"):
             return ()
         if census not in self._given:
             self._given[census] = read_model(self.plan, self.stage, census - 1)
@@ -322,7 +322,7 @@ def _settle(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     if census.likewise:
         assert work.known is not None
         tables = Likewise(work.plan.inputs[0], census.likewise(work.config), work.known)
-    settled: Settled = census.settle(tables, work.options(phase.census))
+    settled: Settled = census.settle(tables, *work.given(phase.census, settle=True), work.options(phase.census))
     if settled.rows is not None:
         _write_rows(work, phase.census, settled)
     footer = {"rows": settled.rows is not None, "removed": dict(settled.removed), "where": _refused(work, phase.census)}

@@ -31,6 +31,7 @@ ALL = (
     "fasttext",
     "dsir",
     "zipfit",
+    "transport",
     "exclude",
     "select",
     "sample",

@@ -73,10 +73,11 @@ def settle_examples(tables: Iterable[pa.Table], config: ZipfitConfig) -> Settled
     from itertools import chain
 
     from curate import formats
-    from curate.algorithms import zipfit
+    from curate.algorithms import examples, zipfit
 
     texts = chain.from_iterable(map(formats.texts, config.target))
-    return Settled(zipfit.drawn(texts, config.examples, config.window, config.seed, compressor(config)))
+    drawn = examples.drawn(texts, config.examples, config.seed)
+    return Settled(zipfit.beginnings(drawn, config.window, compressor(config)))
 
 
 def survey(table: pa.Table, mine: None, model: pa.Table, config: ZipfitConfig) -> pa.Table:

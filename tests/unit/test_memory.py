@@ -30,6 +30,7 @@ OPTIONS = {
     "fasttext": {"positive": ["x"]},
     "dsir": {"target": ["x"]},
     "zipfit": {"target": [__file__]},
+    "transport": {"target": [__file__]},
     "sample": {"fraction": 0.5},
     "prototypes": {"keep_rate": 0.5},
     "similar": {"to": [__file__]},

@@ -10,7 +10,7 @@ import pytest
 import zstandard
 from pydantic import ValidationError
 
-from curate.algorithms import ranking, zipfit
+from curate.algorithms import examples, ranking, zipfit
 from curate.errors import DataError
 from curate.kernels import arrow
 from curate.stages.zipfit import STAGE, ZipfitConfig, adds
@@ -48,27 +48,26 @@ def zstd_size(window):
 def test_alignments_equal_the_formula(gzip, window, monkeypatch):
     monkeypatch.setattr(zipfit, "_PAIRS_BYTES", 14 * window)  # seven pairs at a time
     compressor = zipfit.Compressor(gzip, window)
-    examples = zipfit.drawn([array(TARGET)], 5, window, 0, compressor)
+    known = zipfit.beginnings(examples.drawn([array(TARGET)], 5, 0), window, compressor)
     size = naive.size if gzip else zstd_size(window)
-    given = [value.as_py() for value in examples["example"]]
+    given = [value.as_py() for value in known["example"]]
     assert len(set(given)) == 5 and {text.encode()[:window] for text in TARGET} >= set(given)
-    assert examples["compressed"].to_pylist() == [size(text) for text in given]
+    assert known["compressed"].to_pylist() == [size(text) for text in given]
     expected = [naive.alignment(text.encode()[:window], given, size) for text in POOL if text]
     texts = pa.chunked_array([array(["out"]), array(POOL)]).slice(1)
-    found = zipfit.alignments(texts, examples, window, compressor).to_pylist()
+    found = zipfit.alignments(texts, known, window, compressor).to_pylist()
     assert [value is None for value in found] == [not text for text in POOL]
     assert [value for value in found if value is not None] == pytest.approx(expected, rel=1e-6, abs=1e-7)
 
 
 def test_examples_are_drawn_by_text_alone():
-    compressor = zipfit.Compressor(False, 512)
-    once = zipfit.drawn([array(TARGET)], 6, 512, 0, compressor)
+    once = examples.drawn([array(TARGET)], 6, 0)
     turned = [array(TARGET[7:]), array([" \n", "", *TARGET[:7], TARGET[2]])]
-    assert zipfit.drawn(turned, 6, 512, 0, compressor).equals(once)
-    assert not zipfit.drawn([array(TARGET)], 6, 512, 1, compressor).equals(once)
-    assert zipfit.drawn(turned, 100, 512, 0, compressor).num_rows == len(set(TARGET))
+    assert examples.drawn(turned, 6, 0).equals(once)
+    assert not examples.drawn([array(TARGET)], 6, 1).equals(once)
+    assert len(examples.drawn(turned, 100, 0)) == len(set(TARGET))
     with pytest.raises(DataError, match="white space"):
-        zipfit.drawn([array([" ", ""])], 6, 512, 0, compressor)
+        examples.drawn([array([" ", ""])], 6, 0)
 
 
 def run(tmp_path, cuts=(), **options):

@@ -1,0 +1,160 @@
+"""Which documents would bring a corpus nearer to a target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from curate.stage import Applied, Census, InputFile, Load, Settled, Share, Stage, StageConfig
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from curate.stage import Likewise
+
+
+class TransportConfig(StageConfig):
+    """Score documents by how much nearer a corpus comes to a target with more of them (GOT-D).
+
+    Near is meant by optimal transport of vectors, from the corpus's documents onto texts of the target: best are
+    documents of what the target has and the corpus lacks, not those most like the target. The texts get vectors
+    from the very model that made the corpus's own.
+    transport: how fast the distance falls as the document's weight rises, from -2 to 2, 0 for one that changes nothing;
+    null without a vector. transport_keep: whether the document is among the --keep-rate best: exactly that share
+    of those with a vector, rounded down. transport_quantile: the share of them with a score as high or higher, so that
+    transport_quantile <= 0.02 is another choice without another run.
+    """
+
+    target: list[InputFile] = Field(
+        min_length=1,
+        description="Files of texts to come near to, in any format that ingest reads; FILE#FIELD names the field that "
+        "holds the text when it is not 'text'.",
+    )
+    keep_rate: Share = Field(0.1, gt=0, le=1, description="The share of documents to keep, such as 5%.")
+    examples: int = Field(
+        1024, ge=1, le=16_384, description="Texts that stand for the target, drawn from all. Time grows with them."
+    )
+    sample: int = Field(
+        16_384, ge=1, le=65_536, description="Documents that stand for the corpus where the plan is made."
+    )
+    regularisation: float = Field(
+        0.02,
+        ge=0.001,
+        le=1,
+        description="Weight of the entropy that smooths the plan, in the unit of the distances: less is more exact and "
+        "takes more steps.",
+    )
+    embedding: str = Field("embed", description="The column of vectors, as a layer of embed added it.")
+    seed: int = Field(0, ge=0, lt=1 << 63, description="Draws the texts and the documents that stand for others.")
+
+
+def needs_vectors(config: TransportConfig) -> tuple[str, ...]:
+    return ("id", config.embedding)
+
+
+def adds(config: TransportConfig) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(
+        [("transport", pa.float32()), ("transport_keep", pa.bool_()), ("transport_quantile", pa.float64())]
+    )
+
+
+def settle_examples(make: Likewise, config: TransportConfig) -> Settled:
+    """Draw the examples and embed them as the corpus was."""
+    from itertools import chain
+
+    from curate import formats
+    from curate.algorithms import examples, transport
+
+    texts = chain.from_iterable(map(formats.texts, config.target))
+    drawn = examples.drawn(texts, config.examples, config.seed)
+    return Settled(transport.embedded(make, drawn, config.embedding))
+
+
+def survey_sample(table: pa.Table, mine: None, config: TransportConfig) -> pa.Table:
+    from curate.algorithms import transport
+
+    return transport.surveyed(table, config.embedding)
+
+
+def settle_sample(tables: Iterable[pa.Table], model: pa.Table, config: TransportConfig) -> Settled:
+    from curate.algorithms import transport
+
+    return Settled(transport.learned(tables, model, config.regularisation, config.keep_rate))
+
+
+def survey(table: pa.Table, mine: None, model: pa.Table, config: TransportConfig) -> pa.Table:
+    from curate.algorithms import ranking, transport
+
+    return ranking.scored(table, transport.gains(table[config.embedding], model, config.regularisation))
+
+
+def settle(tables: Iterable[pa.Table], config: TransportConfig) -> Settled:
+    from curate.algorithms import ranking
+
+    return Settled(None, ranking.best(tables))
+
+
+def apply(table: pa.Table, mine: pa.Table | None, prepared: Any, config: TransportConfig) -> Applied:
+    from curate.algorithms import ranking
+
+    columns = ranking.kept_columns(mine, config.keep_rate, adds(config))
+    return Applied(columns, counts={"without_vector": columns["transport"].null_count})
+
+
+def survey_scores(table: pa.Table, mine: None, config: TransportConfig) -> pa.Table:
+    from curate.algorithms import scores
+
+    return scores.distribution(table["transport"], table["bytes"], scores.fine_edges())
+
+
+def settle_scores(tables: Iterable[pa.Table], config: TransportConfig) -> Settled:
+    """Add up the distributions: 32 KiB, whatever the number of documents."""
+    from curate.algorithms import scores
+
+    return Settled(scores.united(tables, scores.fine_edges()))
+
+
+def report(model: pa.Table, summary: pa.Table, config: TransportConfig) -> list[str]:
+    from curate.algorithms import scores, transport
+
+    return [*transport.lines(model), *scores.kept_lines(summary)]
+
+
+def memory(load: Load, config: TransportConfig) -> int:
+    """The target's texts, and 512 MiB to embed the examples; 16 bytes for each pair of an example and a document of the
+    sample, and their vectors; of a shard what is read, and 256 MiB for two million pairs; of the last settling 70 bytes
+    a document and the pieces of its rows."""
+    from curate import formats
+
+    vectors = 16 << 10
+    if load.kind == "settle" and load.census == 0:
+        given = 4 * min(formats.unpacked_bytes(config.target), 64 << 20)
+        return (512 << 20) + given + config.examples * vectors
+    if load.kind == "settle" and load.census == 1:
+        return (128 << 20) + config.sample * (16 * config.examples + vectors) + config.examples * vectors
+    if load.kind == "settle":
+        return (128 << 20) + 70 * load.rows + min(256 << 20, 60 * load.rows)
+    return load.reading + config.examples * vectors + (256 << 20) + 100 * load.rows
+
+
+STAGE = Stage(
+    name="transport",
+    revision=1,
+    config=TransportConfig,
+    adds=adds,
+    before=(
+        Census(None, settle_examples, likewise=lambda config: (config.embedding,)),
+        Census(
+            survey_sample, settle_sample, sample=lambda config: config.sample, needs=needs_vectors, settle_given=True
+        ),
+        Census(survey, settle, needs=needs_vectors, given=True),
+    ),
+    apply=apply,
+    after=Census(survey_scores, settle_scores, needs=lambda config: ("bytes",)),
+    report=report,
+    memory=memory,
+)
