@@ -65,7 +65,7 @@ def chances(sensitivity: np.ndarray, count: int) -> np.ndarray:
     found = np.ones(len(falling))
     tail, many = falling[first:], count - first
     total = left[first] if first < len(falling) else 0.0
-    found[order[first:]] = tail * (many / total) if total > 0 else many / max(len(tail), 1)
+    found[order[first:]] = tail / total * many if total > 0 else many / max(len(tail), 1)
     return found
 
 

@@ -31,6 +31,11 @@ def test_exactly_the_count_is_chosen(sensitivity, data, start):
     assert not chosen[chance == 0].any()
 
 
+def test_sensitivities_near_the_smallest_number_there_is():
+    chance = mix_sensitivity.chances(np.array([1.0, 1.0, 2.2e-311, 5e-324]), 3)
+    assert chance.tolist() == pytest.approx([1.0, 1.0, 1.0, 0.0])
+
+
 def test_each_is_chosen_with_its_chance():
     chance = mix_sensitivity.chances(np.array([5.0, 0.5, 1.0, 2.0, 0.25, 9.0, 0.25]), 4)
     starts = (np.arange(1000) + 0.5) / 1000
