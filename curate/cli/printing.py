@@ -100,6 +100,9 @@ def emit_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
+_LEFT_OUT = ("files left out: ", "members left out: ")
+
+
 def removed_text(ledger: dict[str, Any]) -> str:
     """Why documents or parts of them are gone, as `not chosen by --where 12, lines 30 of 9 documents`."""
     parts = [f"{reason} {number(count)}" for reason, count in ledger["removed"].items()]
@@ -110,7 +113,7 @@ def removed_text(ledger: dict[str, Any]) -> str:
     parts += [
         f"{name} {number(count)}"
         for name, count in ledger["counts"].items()
-        if name.endswith(("_keep false", "_capped true"))
+        if name.endswith(("_keep false", "_capped true")) or name.startswith(_LEFT_OUT)
     ]
     changed = number(ledger["counts"].get("documents_changed", 0))
     parts += [

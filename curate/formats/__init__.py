@@ -17,6 +17,7 @@ Behind damage, positions count on from what could be read.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,13 @@ def format_of(name: str, forced: str | None = None) -> Format:
         f"such as by a quoted glob ('site/**/*.html'), or force one with --format; "
         f"known are {known}, each also with {' '.join(COMPRESSIONS)} behind"
     )
+
+
+def kind_of_name(name: str) -> str:
+    """What to count a file as that no reader reads: the ending of its name, in lower case."""
+    base = name.rsplit("/", 1)[-1]
+    found = re.fullmatch(r"[^.].*(\.[A-Za-z0-9]{1,8})", base, re.DOTALL)
+    return found[1].lower() if found else "hidden files" if base.startswith(".") else "other names"
 
 
 def unpacked_name(name: str) -> str:

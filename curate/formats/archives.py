@@ -7,7 +7,6 @@ A member's place is ARCHIVE#MEMBER; # and % in a member's name are written as %2
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from curate.errors import UsageError
-from curate.formats import format_of
+from curate.formats import format_of, kind_of_name
 from curate.formats.fields import Fields
 from curate.formats.pieces import Piece, rejected
 from curate.formats.records import Format, Reject, Settings, Source
@@ -72,7 +71,7 @@ def read_members(
                 continue
             file_format = _format(member.name)
             if file_format is None:
-                skipped[f"members left out: {_kind(member.name)}"] += 1
+                skipped[f"members left out: {kind_of_name(member.name)}"] += 1
                 continue
             problem = _unpack(member, file_format, source, settings, spool)
             if problem:
@@ -97,12 +96,6 @@ def _format(name: str) -> Format | None:
         return format_of(name)
     except UsageError:
         return None
-
-
-def _kind(name: str) -> str:
-    base = name.rsplit("/", 1)[-1]
-    found = re.fullmatch(r"[^.].*(\.[A-Za-z0-9]{1,8})", base, re.DOTALL)
-    return found[1].lower() if found else "hidden files" if base.startswith(".") else "other names"
 
 
 def _place(member: Member, seen: set[int]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -94,8 +94,11 @@ _MOST_REJECTS = 100_000
 
 
 def _pieces(item: dict, reading: Reading) -> Iterator[Piece]:
+    if "left_out" in item:
+        yield replace(rejected([], reading.fields), counts={f"files left out: {item['left_out']}": 1})
+        return
     source = Source(item["path"], item["start"], item["end"])
-    return format_of(item["relative"], reading.format).read(source, reading.fields, reading.settings)
+    yield from format_of(item["relative"], reading.format).read(source, reading.fields, reading.settings)
 
 
 def _located(piece: Piece, relative: str, number: int, reading: Reading) -> pa.Table:

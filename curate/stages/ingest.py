@@ -163,18 +163,41 @@ def _settings(config: IngestConfig) -> Settings:
 def slices(listing: list[SourceFile], config: IngestConfig, shard_bytes: int) -> list[dict]:
     """Cut large files that can be read from any byte on, pack small ones together; a compressed stream stays whole.
 
-    Raises UsageError for a file whose name does not tell its format.
+    What was found in a folder and is of no known format is only counted, by the last slice. Raises UsageError for
+    such a file that was named, and where there are no others.
     """
     found: list[dict] = []
     room = 0
-    for file in listing:
+    known, others = _known(listing, config)
+    for file in known:
         for part, weight in _parts(file, config, shard_bytes):
             if weight > room:
                 found.append({"files": []})
                 room = shard_bytes
             found[-1]["files"].append(part)
             room -= weight
+    if others:
+        found[-1]["files"] += others
     return found
+
+
+def _known(listing: list[SourceFile], config: IngestConfig) -> tuple[list[SourceFile], list[dict]]:
+    """The files of known formats, and what stands in a slice for each of the others."""
+    from curate.errors import UsageError
+    from curate.formats import format_of, kind_of_name
+
+    known, others = [], []
+    for file in listing:
+        try:
+            format_of(file.relative, config.format)
+            known.append(file)
+        except UsageError:
+            if not file.found:
+                raise
+            others.append({"path": file.path, "relative": file.relative, "left_out": kind_of_name(file.relative)})
+    if others and not known:
+        format_of(others[0]["relative"])
+    return known, others
 
 
 def _parts(file: SourceFile, config: IngestConfig, shard_bytes: int) -> Iterator[tuple[dict, int]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from curate.errors import UsageError
 
@@ -17,12 +17,14 @@ class SourceFile:
 
     relative: its path below the deepest folder common to all, with forward slashes.
     size: bytes. stamp: what tells that it changed (modification time in nanoseconds, or an etag).
+    found: in a folder that was searched; False for what was named, or fits a glob.
     """
 
     path: str
     relative: str
     size: int
     stamp: str
+    found: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -42,17 +44,20 @@ def listing(patterns: Sequence[str]) -> list[SourceFile]:
     Hidden files are passed over inside folders. Raises UsageError for a pattern that names nothing, and for what
     cannot be read as a file or named in an id, since else its documents would be missing without a word.
     """
-    paths: dict[str, None] = {}
+    paths: dict[str, bool] = {}
     for pattern in patterns:
         found = list(_matches(pattern))
         if not found:
             raise UsageError(f"source '{pattern}': no file there; give files, folders or quoted globs that exist")
-        paths.update(dict.fromkeys(os.path.realpath(path) for path in found))
+        for path, searched in found:
+            real = os.path.realpath(path)
+            paths[real] = paths.get(real, True) and searched
     base = _common_folder(list(paths))
-    return sorted((_file(path, base) for path in paths), key=lambda file: os.fsencode(file.relative))
+    files = [_file(path, base, found) for path, found in paths.items()]
+    return sorted(files, key=lambda file: os.fsencode(file.relative))
 
 
-def _file(path: str, base: str) -> SourceFile:
+def _file(path: str, base: str, found: bool) -> SourceFile:
     try:
         path.encode()
         status = os.stat(path)
@@ -63,18 +68,19 @@ def _file(path: str, base: str) -> SourceFile:
     if not stat.S_ISREG(status.st_mode):
         raise UsageError(f"source '{path}': not a regular file; leave it out")
     relative = os.path.relpath(path, base).replace(os.sep, "/")
-    return SourceFile(path, relative, status.st_size, str(status.st_mtime_ns))
+    return SourceFile(path, relative, status.st_size, str(status.st_mtime_ns), found)
 
 
-def _matches(pattern: str):
+def _matches(pattern: str) -> Iterator[tuple[str, bool]]:
+    """The files that a pattern names, and whether in a folder that was searched."""
     if "://" in pattern:
         raise UsageError(f"source '{pattern}': only local files are read; copy it here first")
     if os.path.isfile(pattern):
-        yield pattern
+        yield pattern, False
         return
     for path in [pattern] if os.path.isdir(pattern) else glob.glob(pattern, recursive=True):
         if os.path.isfile(path):
-            yield path
+            yield path, False
         seen: set[str] = set()  # of folders, since links may lead round in a circle
         for folder, names, files in os.walk(path, followlinks=True, onerror=_unreadable):
             seen.add(os.path.realpath(folder))
@@ -83,7 +89,7 @@ def _matches(pattern: str):
                 for name in names
                 if not name.startswith(".") and os.path.realpath(os.path.join(folder, name)) not in seen
             ]
-            yield from (os.path.join(folder, name) for name in files if not name.startswith("."))
+            yield from ((os.path.join(folder, name), True) for name in files if not name.startswith("."))
 
 
 def _unreadable(problem: OSError) -> None:

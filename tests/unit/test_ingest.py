@@ -233,6 +233,20 @@ def test_any_slicing_gives_the_same_documents(tmp_path_factory, sizes, shard_byt
     assert len(whole) == len(sizes) + 52
 
 
+def test_files_of_no_known_kind_are_counted_where_a_folder_was_searched(tmp_path):
+    write(tmp_path, {"a.txt": "some text", "b.PNG": "x", "c.png.gz": "x", "d.png": "x", "LICENSE": "x"})
+    table, rejects, _, counts = run(tmp_path, config())
+    assert (table["id"].to_pylist(), rejects) == (["a.txt"], [])
+    left_out = "files left out: "
+    assert counts == {left_out + ".png": 2, left_out + ".gz": 1, left_out + "other names": 1}
+    with pytest.raises(UsageError, match="LICENSE"):
+        ingest.slices(listing([str(tmp_path), str(tmp_path / "LICENSE")]), config(), 100)
+    (tmp_path / "a.txt").unlink()
+    with pytest.raises(UsageError, match="LICENSE"):
+        ingest.slices(listing([str(tmp_path)]), config(), 100)
+    assert len(run(tmp_path, config(format="text"))[0]) == 4
+
+
 def test_slices():
     def file(name: str, size: int) -> SourceFile:
         return SourceFile(f"/d/{name}", name, size, "")
