@@ -24,7 +24,7 @@ FLUSH_BYTES = 64 << 20
 _PLACE = ("key", "start", "size", "rows", "bytes")
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1), use_threads=False)
 _PLAIN = pa.ipc.IpcWriteOptions(use_threads=False)
-_SAMPLE_BYTES = 1 << 18
+_SAMPLE_BYTES = 1 << 16
 _WORTH = 0.8
 _LARGE = 1 << 20
 
