@@ -19,7 +19,7 @@ $(READY): pyproject.toml
 
 .venv/.ready-test: $(READY)
 	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet -e '.[test,ray,neural]'
+	$(BIN)/python -m pip install --quiet -e '.[test,ray,neural,kenlm]'
 	touch $@
 
 demo: $(READY)

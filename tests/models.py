@@ -86,3 +86,39 @@ def write_sentence(folder: Path, transformer: Path, *more: Any, pooling: str = "
     parts = [first, Pooling(first.get_embedding_dimension(), pooling_mode=pooling), *more]
     SentenceTransformer(modules=parts, device="cpu", **options).save(str(folder))
     return folder
+
+
+def write_causal(folder: Path, texts: Sequence[str], positions: int = 64, begins: bool = True) -> Path:
+    """A folder of `transformers`: GPT-2 of one layer, with a token for the beginning of a text or without one."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+    made = tokenizer(texts)
+    torch.manual_seed(0)
+    shape = {"n_embd": 16, "n_layer": 1, "n_head": 2, "initializer_range": 0.5}
+    config = GPT2Config(vocab_size=made.get_vocab_size(), n_positions=positions, **shape)
+    GPT2LMHeadModel(config).save_pretrained(folder)
+    names = {"unk_token": "[UNK]", **({"bos_token": "[CLS]"} if begins else {})}
+    PreTrainedTokenizerFast(tokenizer_object=made, **names).save_pretrained(folder)
+    return folder
+
+
+ARPA = """\\data\\
+ngram 1=5
+ngram 2=3
+
+\\1-grams:
+-1.5\t<unk>\t0
+0\t<s>\t-0.25
+-1.0\t</s>\t0
+-0.5\tthe\t-0.125
+-0.75\tfox\t-0.375
+
+\\2-grams:
+-0.2\t<s> the
+-0.3\tthe fox
+-0.1\tfox </s>
+
+\\end\\
+"""
+"""A KenLM model of two words, as logarithms to the base 10."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BATCH_TOKENS = 16_384
 _ROWS_AT_ONCE = 4_096
 _BYTES_AT_ONCE = 8 << 20
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def batch_tokens() -> int:
@@ -55,6 +55,13 @@ def device() -> str:
     if kind.index >= count:
         raise UsageError(f"--device {name}: there are {count} here, from cuda:0 on")
     return name
+
+
+def too_much(where: str, rows: int, tokens: int) -> str:
+    """What to say when a batch of sequences does not fit on a device."""
+    what = f"a batch of {rows:,} x {tokens:,} tokens does not fit into the memory of {where}"
+    fewer = f"give fewer, such as {max(1, batch_tokens() // 2)}" if rows > 1 else "cut sequences by --max-length"
+    return f"--batch-tokens {batch_tokens()}: {what}; {fewer}, or run fewer --workers"
 
 
 @dataclass(frozen=True)
@@ -123,14 +130,9 @@ class TorchEncoder:
             rows = self.forward(*given)[:, : self.length].float()
             return torch.nn.functional.normalize(rows, dim=1)
         except RuntimeError as problem:
-            if not any(words in str(problem) for words in _OUT_OF_MEMORY):
+            if not any(words in str(problem) for words in OUT_OF_MEMORY):
                 raise
-            raise UsageError(self._too_much(*mask.shape)) from None
-
-    def _too_much(self, rows: int, tokens: int) -> str:
-        what = f"a batch of {rows:,} x {tokens:,} tokens does not fit into the memory of {self.device}"
-        fewer = f"give fewer, such as {max(1, batch_tokens() // 2)}" if rows > 1 else "cut sequences by --max-length"
-        return f"--batch-tokens {batch_tokens()}: {what}; {fewer}, or run fewer --workers"
+            raise UsageError(too_much(self.device, *mask.shape)) from None
 
 
 def _ahead(

@@ -30,6 +30,7 @@ ALL = (
     "map",
     "fasttext",
     "dsir",
+    "perplexity",
     "zipfit",
     "transport",
     "exclude",

@@ -1,0 +1,220 @@
+"""What to make of documents' bits per byte: places among all, buckets (CCNet), weights for sampling (BERTIN), a choice.
+
+CCNet (Wenzek et al. 2020, arXiv 1911.00359) cuts the documents of each language by perplexity into head, middle and
+tail. BERTIN (de la Rosa et al. 2022, arXiv 2207.06814) samples documents with weights that peak at the middle of the
+perplexities: by a Gaussian, or by the inverse of the range of the quartile a document falls into. Its constants belong
+to its model's perplexities, so the unit here is chosen by the corpus: a document's perplexity is that of as many bytes
+as make the third quartile 1.71 times the first, as theirs was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from curate.algorithms import ranking
+from curate.kernels import arrow, hashing
+
+BUCKETS = ("head", "middle", "tail")
+SAMPLED = ("gaussian", "stepwise")
+
+_SALT = 0x6A09E667F3BCC908
+_SPREAD = 919250.87 / 536394.99
+"""The third quartile by the first, as BERTIN's code has them."""
+_LEAST_WEIGHT = 1e-200
+"""By the largest: less counts as none."""
+_BEYOND = 10
+"""The range of the fourth quartile is this many times the third's end there."""
+
+
+class Wanted(NamedTuple):
+    """method: middle, low, gaussian or stepwise. rate: floor(rate * n) of n documents are kept. width: the Gaussian's.
+
+    seed: decides the draws.
+    """
+
+    method: str
+    rate: float
+    width: float
+    seed: int
+
+
+class Judged(NamedTuple):
+    """Of each document float64 (n,): the share whose cost is no higher; the probability of being kept; and the share
+    that is kept no later."""
+
+    quantile: np.ndarray
+    weight: np.ndarray
+    rank: np.ndarray
+
+
+def relative(bits: np.ndarray) -> np.ndarray:
+    """Perplexities by their median, of bits per byte, in the unit that gives them BERTIN's spread: float64 (n,)."""
+    first, median, third = np.quantile(bits, [0.25, 0.5, 0.75])
+    unit = np.log2(_SPREAD) / (third - first) if third > first else 1.0
+    return np.exp2(np.minimum(unit * (bits - median), 500.0))
+
+
+def gaussian(perplexities: np.ndarray, width: float) -> np.ndarray:
+    """BERTIN's exp(-(1/width) (perplexity - 1)^2), where 1 is the median."""
+    return np.exp(-((perplexities - 1) ** 2) / width)
+
+
+def stepwise(perplexities: np.ndarray) -> np.ndarray:
+    """The inverse range of the quartile that each perplexity falls into, over the largest of the four."""
+    bounds = np.quantile(perplexities, [0.25, 0.5, 0.75])
+    ranges = np.array([bounds[0], bounds[1] - bounds[0], bounds[2] - bounds[1], _BEYOND * bounds[2]])
+    inverse = np.divide(1.0, ranges, out=np.zeros(4), where=ranges > 0)
+    return (inverse / inverse.max())[np.searchsorted(bounds, perplexities, side="left")]
+
+
+def probabilities(weights: np.ndarray, rate: float) -> np.ndarray:
+    """min(1, factor * weight) with the factor for which their sum is rate * n, or all that have a weight.
+
+    weights: float64 (n,), none negative.
+    """
+    weights = np.where(weights > _LEAST_WEIGHT * weights.max(), weights / max(weights.max(), _LEAST_WEIGHT), 0.0)
+    total, falling = rate * len(weights), np.sort(weights)[::-1]
+    if np.count_nonzero(weights) <= total:
+        return (weights > 0).astype(np.float64)
+    left, wanted = np.cumsum(falling[::-1])[::-1], total - np.arange(len(falling))
+    first = int(np.argmax(wanted * falling <= left))
+    return np.minimum(1.0, wanted[first] / left[first] * weights)
+
+
+def judged(bits: np.ndarray, ties: np.ndarray, draws: np.ndarray, wanted: Wanted) -> Judged:
+    """Judge the documents of a group, at least one. draws: float64 (n,), uniform in (0, 1].
+
+    Where documents are drawn, those come first whose draw is the smallest part of their probability (sequential
+    Poisson sampling; Ohlsson 1998): the number kept is exact, and each is kept about as often as its probability says.
+    """
+    quantile = ranking.quantiles(bits, ties)
+    if wanted.method in SAMPLED:
+        found = relative(bits)
+        weights = gaussian(found, wanted.width) if wanted.method == "gaussian" else stepwise(found)
+        weight = probabilities(weights, wanted.rate)
+        key = np.divide(draws, weight, out=np.full(len(bits), np.inf), where=weight > 0)
+        return Judged(quantile, weight, ranking.quantiles(key, ties))
+    middle = (1 + 1 / len(bits)) / 2
+    rank = quantile if wanted.method == "low" else ranking.quantiles(np.abs(quantile - middle), ties)
+    return Judged(quantile, (rank <= wanted.rate).astype(np.float64), rank)
+
+
+def surveyed(table: pa.Table, bits: np.ndarray, by: str | None, seed: int) -> pa.Table:
+    """What is settled by of each document: `perplexity`, its `group` as text, and two hashes of its id."""
+    values = arrow.strings(table["id"])
+    draws = np.empty(len(values), dtype=np.uint64)
+    hashing.hash_strings(values.offsets, values.data, np.uint64(seed ^ _SALT), draws)
+    group = pa.nulls(len(table), pa.string()) if by is None else arrow.combined(table[by]).cast(pa.string())
+    return pa.table(
+        {
+            "shard": table["shard"],
+            "row": table["row"],
+            "perplexity": pa.array(bits, mask=np.isnan(bits)),
+            "group": group,
+            "tie": ranking.ties(table["id"]),
+            "draw": draws,
+        }
+    )
+
+
+def settled(tables: Iterable[pa.Table], wanted: Wanted) -> Iterator[pa.Table]:
+    """Every document's `perplexity`, and where it has one what `Judged` says.
+
+    Goes through the tables twice. Holds 120 bytes a document.
+    """
+    bits, ties, draws, groups = _gathered(tables)
+    found = Judged(*np.full((3, len(bits)), np.nan))
+    order = np.argsort(groups, kind="stable")
+    order = order[np.isfinite(bits[order])]
+    for rows in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1) if len(order) else []:
+        uniform = (draws[rows].astype(np.float64) + 1) / 2.0**64
+        for column, values in zip(found, judged(bits[rows], ties[rows], uniform, wanted), strict=True):
+            column[rows] = values
+    start = 0
+    for table in tables:
+        end = start + len(table)
+        added = {name: _nullable(column[start:end]) for name, column in found._asdict().items()}
+        yield pa.table({**{name: table[name] for name in ("shard", "row", "perplexity")}, **added})
+        start = end
+
+
+def _gathered(tables: Iterable[pa.Table]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Bits (NaN for none), hashes, and numbers of groups."""
+    bits, ties, draws, groups = [np.empty(0)], [np.empty(0, np.uint64)], [np.empty(0, np.uint64)], [np.empty(0, int)]
+    numbers: dict[str | None, int] = {}
+    for table in tables:
+        bits.append(np.where(arrow.validity(table["perplexity"]), arrow.numbers(table["perplexity"]), np.nan))
+        ties.append(arrow.numbers(table["tie"]))
+        draws.append(arrow.numbers(table["draw"]))
+        names = arrow.combined(table["group"]).dictionary_encode(null_encoding="encode")
+        own = [numbers.setdefault(name, len(numbers)) for name in names.dictionary.to_pylist()]
+        groups.append(np.array(own, dtype=np.int64)[arrow.numbers(names.indices)])
+    return np.concatenate(bits), np.concatenate(ties), np.concatenate(draws), np.concatenate(groups)
+
+
+def _nullable(values: np.ndarray) -> pa.Array:
+    return pa.array(values, mask=np.isnan(values))
+
+
+def columns(mine: pa.Table | None, wanted: Wanted, head: float, tail: float, schema: pa.Schema) -> pa.Table:
+    """The layer's columns of a shard, of its rows of the census: one for each of its documents, in order."""
+    if mine is None:
+        return schema.empty_table()
+    valid, quantile = arrow.validity(mine["quantile"]), arrow.numbers(mine["quantile"])
+    places = (quantile > head).astype(np.int8) + (quantile > 1 - tail)
+    bucket = pa.DictionaryArray.from_arrays(pa.array(places, mask=~valid), pa.array(BUCKETS)).cast(pa.string())
+    keep = valid & (arrow.numbers(mine["rank"]) <= wanted.rate)
+    found = [*(mine[name] for name in ("perplexity", "quantile")), bucket, mine["weight"], mine["rank"], pa.array(keep)]
+    return pa.table(found, schema=schema)
+
+
+def counted(table: pa.Table, by: str | None) -> pa.Table:
+    """Of each group and bucket of a shard: documents and bytes, those kept, and the least and most bits per byte."""
+    group = pa.nulls(len(table), pa.string()) if by is None else arrow.combined(table[by]).cast(pa.string())
+    keep = arrow.numbers(table["perplexity_keep"])
+    given = pa.table(
+        {
+            "group": group,
+            "bucket": table["perplexity_bucket"],
+            "documents": np.ones(len(table), np.int64),
+            "bytes": table["bytes"],
+            "kept": keep.astype(np.int64),
+            "kept_bytes": np.where(keep, arrow.numbers(table["bytes"]), 0),
+            "least": table["perplexity"],
+            "most": table["perplexity"],
+        }
+    )
+    return added([given])
+
+
+def added(tables: Iterable[pa.Table]) -> pa.Table:
+    """The sums of `counted`, by group, then head, middle, tail and those without a score."""
+    table = pa.concat_tables(tables).combine_chunks()
+    sums = [(name, "sum") for name in ("documents", "bytes", "kept", "kept_bytes")]
+    found = table.group_by(["group", "bucket"], use_threads=False).aggregate([*sums, ("least", "min"), ("most", "max")])
+    found = found.rename_columns([name.removesuffix("_sum").removesuffix("_min") for name in found.column_names])
+    found = found.rename_columns({"most_max": "most"}).select(table.column_names)
+    return found.sort_by([("group", "ascending"), ("bucket", "ascending")])
+
+
+def lines(summary: pa.Table) -> list[str]:
+    """What is kept, in all and of each group, and the costs at which the buckets meet."""
+    rows = summary.to_pylist()
+    scored = [row for row in rows if row["bucket"]]
+    if not scored:
+        return ["no document has a text to score"]
+    documents, kept, size, kept_size = (
+        sum(row[n] for row in scored) for n in ("documents", "kept", "bytes", "kept_bytes")
+    )
+    of_bytes = f"{kept_size / max(1, size):.1%} of their bytes"
+    found = [f"keeps {kept:,} of {documents:,} documents ({kept / documents:.1%}), {of_bytes}"]
+    for group in dict.fromkeys(row["group"] for row in scored):
+        own = [row for row in scored if row["group"] == group]
+        cuts = ", ".join(f"{row['bucket']} {row['least']:.3f} to {row['most']:.3f}" for row in own)
+        number = sum(row["documents"] for row in own)
+        found.append(f"{group or 'bits per byte'}: {cuts} ({number:,} documents)")
+    return found

@@ -1,0 +1,250 @@
+"""What every document costs a language model, and which to keep by that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from curate.stage import Applied, Census, InputFile, Load, ModelPath, Settled, Share, Stage, StageConfig
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from curate.algorithms.perplexity import Wanted
+
+
+class PerplexityConfig(StageConfig):
+    """Score documents by what they cost a language model, in bits per byte of text, and mark which to keep by that.
+
+    It adds columns and takes no document out: `curate select CORPUS --where perplexity_keep --to NEW` does.
+    Text unlike what the model knows costs much; boilerplate and repeats cost little.
+    perplexity: bits per byte; null for an empty text, which then has no place, bucket or weight and is not kept.
+    perplexity_quantile: the share of documents (of those alike in --by) that cost no more, itself included.
+    perplexity_bucket: head, middle or tail by that share, as CCNet has them.
+    perplexity_weight: the probability of being kept, whose sum is the number kept; with middle and low it is 1 or 0.
+    perplexity_rank: the share of documents that are kept before it or with it. Another rate needs no second run: with
+    'perplexity_rank <= 0.3' select keeps what --keep-rate 0.3 would, or with gaussian and stepwise nearly that.
+    perplexity_keep: whether it stays: of n documents exactly --keep-rate * n, rounded down.
+    """
+
+    model: ModelPath | None = Field(
+        None,
+        description="The model: a layer that perplexity made before, with the n-gram model it trained; a KenLM file "
+        "(.arpa or binary), which needs pip install 'curate[kenlm]'; or the folder or id of a causal model of "
+        "transformers, which needs pip install 'curate[neural]'. Without one an n-gram model is trained.",
+    )
+    reference: list[InputFile] = Field(
+        [],
+        description="Files of text to train the n-gram model on, such as Wikipedia (CCNet), in any format that ingest "
+        "reads; FILE#FIELD names the field that holds the text when it is not 'text'. Without any it is trained on a "
+        "sample of the corpus, in two halves, and judges no document that it was trained on.",
+    )
+    sample: int = Field(
+        10_000,
+        ge=1,
+        le=1_000_000,
+        description="How many documents of the corpus to train on, each by its first 20,000 characters.",
+    )
+    order: int = Field(3, ge=1, le=6, description="The length of the longest n-grams of a model trained here.")
+    unit: Literal["words", "bytes"] = Field(
+        "words", description="What those are made of; words that the model has never seen are spelled in bytes."
+    )
+    by: str | None = Field(
+        None,
+        description="A column, such as language, whose values part the corpus: quantiles, buckets, weights and what is "
+        "kept are then those among documents that are alike in it.",
+    )
+    head: Share = Field(
+        0.3, ge=0, le=1, description="The share of documents in the head, those that cost least (CCNet's code: 30%)."
+    )
+    tail: Share = Field(
+        0.4, ge=0, le=1, description="The share of documents in the tail, those that cost most (CCNet's code: 40%)."
+    )
+    keep: Literal["middle", "low", "gaussian", "stepwise"] = Field(
+        "middle",
+        description="Which stay: middle drops both tails evenly; low keeps what costs least; gaussian and stepwise "
+        "draw documents with a probability that peaks at the median, as BERTIN does.",
+    )
+    keep_rate: Share = Field(0.8, gt=0, le=1, description="The share of documents to keep, such as 25%.")
+    width: float = Field(
+        4.5, gt=0, description="The width of the Gaussian, in squares of the median perplexity; 4.5 is BERTIN's."
+    )
+    seed: int = Field(0, ge=0, lt=1 << 63, description="Draws the sample to train on, and the documents to keep.")
+
+    @field_validator("model")
+    @classmethod
+    def _of_a_layer(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        from curate.algorithms import loss_models
+
+        return loss_models.settled_model(value)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> PerplexityConfig:
+        if self.model and self.reference:
+            raise ValueError("give either --model or --reference, not both")
+        if self.head + self.tail > 1:
+            raise ValueError(f"--head {self.head} and --tail {self.tail} are more than all documents")
+        return self
+
+
+def needs(config: PerplexityConfig) -> tuple[str, ...]:
+    return ()
+
+
+def needs_sample(config: PerplexityConfig) -> tuple[str, ...]:
+    return ("id", "text")
+
+
+def needs_scores(config: PerplexityConfig) -> tuple[str, ...]:
+    return ("id", "text", *([config.by] if config.by else []))
+
+
+def adds(config: PerplexityConfig) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("perplexity", pa.float64()),
+            ("perplexity_quantile", pa.float64()),
+            ("perplexity_bucket", pa.string()),
+            ("perplexity_weight", pa.float64()),
+            ("perplexity_rank", pa.float64()),
+            ("perplexity_keep", pa.bool_()),
+        ]
+    )
+
+
+def sample(config: PerplexityConfig) -> int:
+    return 0 if config.model or config.reference else config.sample
+
+
+def survey_sample(table: pa.Table, mine: None, config: PerplexityConfig) -> pa.Table:
+    from curate.algorithms import loss_ngrams
+
+    return loss_ngrams.examples(table["text"], table["id"])
+
+
+def settle_model(tables: Iterable[pa.Table], config: PerplexityConfig) -> Settled:
+    """Train the model, if one is to be trained. Holds 40 times the bytes of a half of the texts."""
+    from curate import formats
+    from curate.algorithms import loss_models, loss_ngrams, ngram_model
+
+    if config.model:
+        loss_models.kind(config.model)
+        return Settled(loss_ngrams.to_table([]))
+    if config.reference:
+        given = f"--reference {' '.join(config.reference)}"
+        texts = (found for path in config.reference for found in formats.texts(path))
+        counts = [loss_ngrams.text_counts(texts, given, config.order, config.unit)]
+    else:
+        counts = loss_ngrams.half_counts(tables, config.order, config.unit)
+    return Settled(loss_ngrams.to_table([ngram_model.estimate(found) for found in counts]))
+
+
+def survey_scores(table: pa.Table, mine: None, model: pa.Table, config: PerplexityConfig) -> pa.Table:
+    from curate.algorithms import loss_ngrams, perplexity
+
+    models = loss_ngrams.once(model, lambda: _models(model, config))
+    bits = loss_ngrams.crossed(table["text"], table["id"], models)
+    return perplexity.surveyed(table, bits, config.by, config.seed)
+
+
+def _models(model: pa.Table, config: PerplexityConfig) -> list[Any]:
+    from curate.algorithms import loss_models, loss_ngrams
+
+    return [loss_models.open_model(config.model)] if config.model else loss_ngrams.from_table(model)
+
+
+def settle_scores(tables: Iterable[pa.Table], config: PerplexityConfig) -> Settled:
+    """120 bytes a document, and two pieces of 128 MiB of the rows that it leaves."""
+    from curate.algorithms import perplexity
+
+    return Settled(None, rows=perplexity.settled(tables, _wanted(config)))
+
+
+def _wanted(config: PerplexityConfig) -> Wanted:
+    from curate.algorithms.perplexity import Wanted
+
+    return Wanted(config.keep, config.keep_rate, config.width, config.seed)
+
+
+def apply(table: pa.Table, mine: pa.Table | None, prepared: None, config: PerplexityConfig) -> Applied:
+    from curate.algorithms import perplexity
+
+    return Applied(perplexity.columns(mine, _wanted(config), config.head, config.tail, adds(config)))
+
+
+def needs_summary(config: PerplexityConfig) -> tuple[str, ...]:
+    return ("bytes", *([config.by] if config.by else []))
+
+
+def survey_summary(table: pa.Table, mine: None, config: PerplexityConfig) -> pa.Table:
+    from curate.algorithms import perplexity
+
+    return perplexity.counted(table, config.by)
+
+
+def settle_summary(tables: Iterable[pa.Table], config: PerplexityConfig) -> Settled:
+    """Three rows of a shard for every value of --by."""
+    from curate.algorithms import perplexity
+
+    return Settled(perplexity.added(tables))
+
+
+def report(model: pa.Table, summary: pa.Table, config: PerplexityConfig) -> list[str]:
+    from curate.algorithms import perplexity
+
+    return perplexity.lines(summary)
+
+
+def memory(load: Load, config: PerplexityConfig) -> int:
+    """Of a survey what is read, the model, and 45 times the longest document; for training 40 times the bytes trained
+    on; for the settling of scores 120 bytes a document and its rows' pieces."""
+    if load.kind == "settle" and load.census == 0:
+        return (128 << 20) + 40 * _trained_bytes(load, config)
+    if load.kind == "settle" and load.census == 1:
+        return (64 << 20) + 120 * load.rows + min(256 << 20, 80 * load.rows)
+    if load.kind == "survey" and load.census == 1:
+        return load.reading + _model_bytes(config) + 45 * max(load.longest, 1 << 20) + 100 * load.rows
+    return load.reading + 100 * load.rows
+
+
+def _trained_bytes(load: Load, config: PerplexityConfig) -> int:
+    from curate import formats
+
+    if config.model:
+        return 0
+    if config.reference:
+        return formats.unpacked_bytes(config.reference)
+    return load.bytes if load.measured else min(load.bytes, 20_000 * min(load.rows, config.sample))
+
+
+def _model_bytes(config: PerplexityConfig) -> int:
+    """What a given model takes; one trained here is mapped into memory from 8 bytes for each byte trained on."""
+    from curate import formats
+    from curate.algorithms import loss_models
+
+    if config.model:
+        return loss_models.memory(config.model)
+    return 8 * (formats.unpacked_bytes(config.reference) if config.reference else 5_000 * config.sample)
+
+
+STAGE = Stage(
+    name="perplexity",
+    revision=1,
+    config=PerplexityConfig,
+    needs=needs,
+    adds=adds,
+    before=(
+        Census(survey_sample, settle_model, sample=sample, needs=needs_sample),
+        Census(survey_scores, settle_scores, needs=needs_scores, given=True),
+    ),
+    apply=apply,
+    after=Census(survey_summary, settle_summary, needs=needs_summary),
+    report=report,
+    memory=memory,
+)
