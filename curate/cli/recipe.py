@@ -158,13 +158,13 @@ def _target(options: StepOptions) -> str:
 
 
 def _say(running: Session) -> None:
-    from curate.cli.running import report_lines, step_row
+    from curate.cli.running import step_row, told
 
     stage, result = running.results[-1]
     row = step_row(stage, result)
-    told = "" if row[7] == "none" else f"{row[7]}; "
-    running.reporter.line(f"    {row[1]} in, {row[2]} out; {told}{row[8]}, {row[9]}")
-    for line in report_lines(result.plan) if result.executed else []:
+    removed = "" if row[7] == "none" else f"{row[7]}; "
+    running.reporter.line(f"    {row[1]} in, {row[2]} out; {removed}{row[8]}, {row[9]}")
+    for line in told(result) if result.executed else []:
         running.reporter.line(f"    {line}")
 
 

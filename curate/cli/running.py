@@ -68,7 +68,9 @@ class StepOptions(BaseModel):
     to: str | None = Field(None, description="The folder to write.")
     where: str | None = Field(None, description="Work only on documents for which this SQL over columns is true.")
     carry: str | None = Field(
-        None, description="Layers to bring along: all, none or names with commas; by default those with small rows."
+        None,
+        description="Layers to bring along: all, none or names with commas; by default all but those with large rows, "
+        "such as vectors.",
     )
     replace: bool = Field(False, description="Make a corpus anew where one from other sources is.")
     shard_bytes: str | None = Field(
@@ -206,8 +208,21 @@ def run_step(session: Session, stage: Stage, config: StageConfig, options: StepO
     assert session.executor is not None
     how = session.execution
     result = execute(plan, stage, session.executor, how.max_errors, session.reporter.progress, how.budget)
+    if options.carry is None and stage.carries:
+        result.warnings += left_behind(plan)
     session.results.append((stage, result))
     return result
+
+
+def left_behind(plan: Plan) -> list[str]:
+    """Which layers of the input a new corpus goes without, though nobody said so."""
+    from curate.storage.corpus import DOCUMENTS, Corpus
+
+    if plan.makes != "corpus":
+        return []
+    there = {layer for source in plan.inputs for layer in Corpus(source.path).layers()}
+    left = sorted(there - {DOCUMENTS, *plan.carried})
+    return [f"left behind, since its rows are large: {name}; --carry all brings it along" for name in left]
 
 
 HEADINGS = (
@@ -254,9 +269,14 @@ def closing(session: Session, reports: bool) -> None:
     """The closing table, and what each stage has to say."""
     rows = [step_row(stage, result) for stage, result in session.results]
     for _, result in session.results:
-        for line in report_lines(result.plan) if reports and result.executed else []:
+        for line in told(result) if reports and result.executed else []:
             session.reporter.line(line)
     session.reporter.line(table(HEADINGS, rows, RIGHT))
+
+
+def told(result: Result) -> list[str]:
+    """What there is to say of a run beside its numbers."""
+    return [*report_lines(result.plan), *result.warnings]
 
 
 def report_lines(plan: Plan) -> list[str]:
@@ -276,7 +296,7 @@ def result_json(stage: Stage, result: Result) -> dict[str, Any]:
         "tasks": result.executed,
         "linked": result.linked,
         "seconds": round(result.seconds, 3),
-        "report": report_lines(result.plan),
+        "report": told(result),
     }
 
 

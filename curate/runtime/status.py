@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -141,6 +142,7 @@ def spans(corpus: Corpus, count: int, where: str | None = None) -> list[dict[str
     return _first(_tables(corpus.current(DOCUMENTS).folder / "spans"), count, where)
 
 
+SEMANTIC = "semdedup"
 PAIR = ("kind", "id", "of", "similarity", "source", "of_source", "of_corpus")
 
 
@@ -151,13 +153,57 @@ def pairs(corpus: Corpus, count: int, where: str | None = None) -> list[dict[str
     """
     corpus.documents()
     found = []
-    summaries = list(_summaries(corpus))
-    if not summaries:
+    tables = {layer: _pairs_of_summary(path) for layer, path in _summaries(corpus)}
+    semantic = [layer for layer in corpus.layers() if corpus.must(layer).stage == SEMANTIC]
+    tables |= {layer: _pairs_by_meaning(corpus, layer) for layer in semantic if not corpus.stale(layer)}
+    if not tables:
         path = shlex.quote(str(corpus.path))
-        raise UsageError(f"{corpus.path}: no layer says what duplicates what; `curate dedup {path}` makes one")
-    for layer, summary in summaries:
-        tables = (table.filter(pc.is_valid(table["id"])).select(PAIR) for table in shards.groups(summary))
-        found += _first(_of_layer(tables, layer), count, where)
+        raise UsageError(
+            f"{corpus.path}: no layer says what duplicates what; `curate dedup {path}` or `curate semdedup {path}` "
+            "makes one"
+        )
+    for layer in sorted(tables):
+        found += _first(_of_layer(tables[layer], layer), count, where)
+    return found
+
+
+def _pairs_of_summary(path: Path) -> Iterator[pa.Table]:
+    return (table.filter(pc.is_valid(table["id"])).select(PAIR) for table in shards.groups(path))
+
+
+def _pairs_by_meaning(corpus: Corpus, layer: str) -> Iterator[pa.Table]:
+    """`PAIR` of a layer of semdedup, a shard at a time: removed documents and the ones that mean the same.
+
+    Every shard that has any costs a pass over all ids.
+    """
+    for entry in corpus.entries():
+        path = corpus.current(layer).shard(entry.name)
+        said = shards.read(path, [f"{layer}_of", f"{layer}_similarity", f"{layer}_keep"])
+        removed = pc.fill_null(pc.and_(pc.invert(said[f"{layer}_keep"]), pc.is_valid(said[f"{layer}_of"])), False)
+        rows = np.flatnonzero(removed.to_numpy())
+        named = shards.read_rows(corpus.current(DOCUMENTS).shard(entry.name), ["id", "source"], rows)
+        said = said.take(pa.array(rows))
+        columns = {
+            "kind": pa.repeat("meaning", len(rows)),
+            "id": named["id"],
+            "of": said[f"{layer}_of"],
+            "similarity": said[f"{layer}_similarity"],
+            "source": named["source"].cast(pa.string()),
+            "of_source": _sources(corpus, said[f"{layer}_of"]),
+            "of_corpus": pa.nulls(len(rows), pa.string()),
+        }
+        yield pa.table(columns).select(PAIR)
+
+
+def _sources(corpus: Corpus, ids: pa.ChunkedArray) -> pa.Array:
+    """The source of each id, null for one that is not there."""
+    found = pa.nulls(len(ids), pa.string())
+    for entry in corpus.entries():
+        if not found.null_count:
+            break
+        table = shards.read(corpus.current(DOCUMENTS).shard(entry.name), ["id", "source"])
+        places = pc.index_in(ids, table["id"].combine_chunks())
+        found = pc.coalesce(found, table["source"].cast(pa.string()).take(places.combine_chunks()).combine_chunks())
     return found
 
 

@@ -1,8 +1,10 @@
 """The recipe of D4, by one command on real sentences."""
 
 import curate
+from curate.cli.running import left_behind
+from curate.runtime.status import pairs
 from curate.storage.corpus import Corpus
-from tests import material
+from tests import material, running
 from tests.running import ROOT, command
 
 
@@ -32,3 +34,14 @@ def test_the_recipe_hits_its_rates(tmp_path):
     assert f"it is most like {stays['semdedup_of']}, similarity" in said
     said = command("explain", tmp_path / "work/pool", gone[0]["id"]).stdout
     assert f"it duplicates {gone[0]['semdedup_of']}, similarity" in said
+    pool = Corpus(tmp_path / "work/pool")
+    named = pairs(pool, 9999, "layer = 'semdedup'")
+    assert {(row["id"], row["of"], row["similarity"]) for row in named} == {
+        (row["id"], row["semdedup_of"], row["semdedup_similarity"]) for row in gone if row["semdedup_of"]
+    }
+    assert {(row["kind"], row["source"], row["of_source"]) for row in named} == {("meaning", "texts", "texts")}
+    assert {row["layer"] for row in pairs(pool, 1)} == {"dedup", "semdedup"}
+    assert pairs(pool, 5, "kind = 'meaning' AND similarity > 2") == []
+    (line,) = left_behind(running.plan("select", {}, corpus=str(pool.path), to=str(tmp_path / "new")))
+    assert line.startswith("left behind, since its rows are large: embed;")
+    assert left_behind(running.plan("embed", {}, corpus=str(pool.path))) == []
