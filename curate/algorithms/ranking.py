@@ -67,9 +67,13 @@ def best(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         yield table.drop_columns(["tie"]).append_column("quantile", pa.array(piece, mask=np.isnan(piece)))
 
 
-def kept_columns(mine: pa.Table | None, rate: float, schema: pa.Schema) -> pa.Table:
-    """The layer's columns of a shard's rows of `best`: the score, whether it is among the `rate` best, the quantile."""
-    if mine is None:
+def kept_columns(table: pa.Table | None, rate: float, schema: pa.Schema) -> pa.Table:
+    """The layer's columns of a shard: the score, whether it is among the `rate` best, the quantile.
+
+    table: the shard's rows of `best`, or any that ends in the score and the quantile.
+    """
+    if table is None:
         return schema.empty_table()
-    keep = arrow.validity(mine["quantile"]) & (arrow.numbers(mine["quantile"]) <= rate)
-    return pa.table([mine["score"], pa.array(keep), mine["quantile"]], schema=schema)
+    scores, quantiles = table.columns[-2:]
+    keep = arrow.validity(quantiles) & (arrow.numbers(quantiles) <= rate)
+    return pa.table([scores, pa.array(keep), quantiles], schema=schema)

@@ -26,6 +26,9 @@ from curate.errors import DataError
 from curate.kernels import arrow, distance
 from curate.kernels import transport as kernels
 
+KEPT = (0.01, 0.05, 0.1, 0.25)
+"""The shares of the best documents whose distances are reported."""
+
 _MOST_STEPS = 1_000
 _ROUGH, _FINE = 1e-1, 1e-3
 _ROWS_AT_ONCE = 4_096
@@ -55,10 +58,12 @@ def costs(rows: np.ndarray, examples: np.ndarray) -> np.ndarray:
     return out
 
 
-def sinkhorn(given: np.ndarray, regularisation: float, masses: np.ndarray | None = None) -> Potentials:
+def sinkhorn(
+    given: np.ndarray, regularisation: float, masses: np.ndarray | None = None, start: np.ndarray | None = None
+) -> Potentials:
     """Potentials of masses on the rows, equal ones or float64 (n,) above 0, and equal ones on the columns of costs.
 
-    given: float32 (n, m).
+    given: float32 (n, m). start: potentials of the columns, float32 (m,), that may be near.
     Ends when the columns' masses are within 0.1 % of their share, or after 1,000 steps. Memory: the costs once more.
     """
     turned = np.ascontiguousarray(given.T)
@@ -66,6 +71,8 @@ def sinkhorn(given: np.ndarray, regularisation: float, masses: np.ndarray | None
     documents, examples = (np.zeros(count, dtype=np.float32) for count in given.shape)
     better, steps, error = np.empty_like(examples), 0, np.inf
     scale = max(regularisation, float(given.max(initial=0)))
+    if start is not None:
+        examples[:], scale = start, regularisation
     while True:
         inverse, enough = np.float32(1 / scale), _FINE if scale == regularisation else _ROUGH
         while True:
@@ -89,9 +96,9 @@ def sinkhorn(given: np.ndarray, regularisation: float, masses: np.ndarray | None
 def schema(dimensions: int) -> pa.Schema:
     """What a model is: of each example its vector and potential.
 
-    The same in every row: the size of the sample, the mean of its documents' potentials; the distance of the target
-    from the sample, from it with half of the weight on its best documents, from these alone and from as many others;
-    and what Sinkhorn's iterations took.
+    The same in every row: the size of the sample, the mean of its documents' potentials and the distance of the target
+    from it; what Sinkhorn's iterations took; and, for each share of `KEPT`, the distance from the sample with half of
+    its weight on its best documents (`joined`), from these alone, and from as many others.
     """
     return pa.schema(
         [
@@ -100,11 +107,11 @@ def schema(dimensions: int) -> pa.Schema:
             ("sample", pa.int64()),
             ("mean", pa.float64()),
             ("distance", pa.float64()),
-            ("joined_distance", pa.float64()),
-            ("kept_distance", pa.float64()),
-            ("random_distance", pa.float64()),
             ("steps", pa.int64()),
             ("error", pa.float64()),
+            ("joined", pa.list_(pa.float64())),
+            ("best", pa.list_(pa.float64())),
+            ("random", pa.list_(pa.float64())),
         ]
     )
 
@@ -133,7 +140,7 @@ def _directed(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     return rows[chosen], chosen
 
 
-def learned(tables: Iterable[pa.Table], examples: pa.Table, regularisation: float, rate: float) -> pa.Table:
+def learned(tables: Iterable[pa.Table], examples: pa.Table, regularisation: float) -> pa.Table:
     """The model: `schema`, of a sample of the corpus, as `surveyed` gave it, and the examples' vectors.
 
     Raises DataError for a sample without a vector. Memory: 8 bytes a pair of document and example, and the vectors.
@@ -144,24 +151,29 @@ def learned(tables: Iterable[pa.Table], examples: pa.Table, regularisation: floa
     vectors = arrow.vectors(examples["vector"])
     given = costs(arrow.vectors(sample["vector"]), vectors)
     found = sinkhorn(given, regularisation)
-    count = max(1, ranking.kept(rate, len(given)))
-    kept = np.sort(np.argsort(found.documents, kind="stable")[:count])
-    masses = np.ones(len(given))
-    masses[kept] += len(given) / count
+    order = np.argsort(found.documents, kind="stable")
+    counts = [max(1, ranking.kept(rate, len(given))) for rate in KEPT]
     same = {
         "sample": len(given),
         "mean": float(found.documents.mean(dtype=np.float64)),
         "distance": found.distance,
-        "joined_distance": sinkhorn(given, regularisation, masses).distance,
-        "kept_distance": sinkhorn(given[kept], regularisation).distance,
-        "random_distance": sinkhorn(given[:count], regularisation).distance,
         "steps": found.steps,
         "error": found.error,
+        "joined": [_joined(given, order[:count], found.examples, regularisation) for count in counts],
+        "best": [sinkhorn(given[np.sort(order[:count])], regularisation).distance for count in counts],
+        "random": [sinkhorn(given[:count], regularisation).distance for count in counts],
     }
     fields = schema(vectors.shape[1])
     columns = {"vector": examples["vector"], "potential": pa.array(found.examples)}
     columns |= {name: pa.array([value] * len(vectors), fields.field(name).type) for name, value in same.items()}
     return pa.table(columns, schema=fields)
+
+
+def _joined(given: np.ndarray, best: np.ndarray, start: np.ndarray, regularisation: float) -> float:
+    """The distance with half of the weight on some rows and half on all."""
+    masses = np.ones(len(given))
+    masses[best] += len(given) / len(best)
+    return sinkhorn(given, regularisation, masses, start).distance
 
 
 def gains(column: pa.ChunkedArray, model: pa.Table, regularisation: float) -> pa.Array:
@@ -186,15 +198,13 @@ def gains(column: pa.ChunkedArray, model: pa.Table, regularisation: float) -> pa
 def lines(model: pa.Table) -> list[str]:
     """What was found."""
     row = model.drop_columns(["vector"]).slice(0, 1).to_pylist()[0]
-    distances = {
-        "the corpus": "distance",
-        "it with half of the weight on the best": "joined_distance",
-        "the best alone": "kept_distance",
-        "as many at random": "random_distance",
-    }
     found = [
-        f"distances of {model.num_rows:,} examples from {row['sample']:,} documents: "
-        + ", ".join(f"{what} {row[name]:.4f}" for what, name in distances.items())
+        f"distance of {model.num_rows:,} examples from {row['sample']:,} documents: {row['distance']:.4f}",
+        *(
+            f"with half of the weight on the best {share:4.0%}: {joined:.4f}; from these alone {best:.4f}, "
+            f"from as many at random {random:.4f}"
+            for share, joined, best, random in zip(KEPT, row["joined"], row["best"], row["random"], strict=True)
+        ),
     ]
     if row["error"] >= _FINE:
         found.append(

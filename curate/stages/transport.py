@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from curate.stage import Applied, Census, InputFile, Load, Settled, Share, Stage, StageConfig
+from curate.stage import Applied, Census, Decision, InputFile, Load, Settled, Share, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,8 +23,8 @@ class TransportConfig(StageConfig):
     from the very model that made the corpus's own.
     transport: how fast the distance falls as the document's weight rises, from -2 to 2, 0 for one that changes nothing;
     null without a vector. transport_keep: whether the document is among the --keep-rate best: exactly that share
-    of those with a vector, rounded down. transport_quantile: the share of them with a score as high or higher, so that
-    transport_quantile <= 0.02 is another choice without another run.
+    of those with a vector, rounded down. transport_quantile: the share of them with a score as high or higher:
+    transport_quantile <= 0.02 is what another --keep-rate would keep, and that compares nothing again.
     """
 
     target: list[InputFile] = Field(
@@ -32,7 +32,9 @@ class TransportConfig(StageConfig):
         description="Files of texts to come near to, in any format that ingest reads; FILE#FIELD names the field that "
         "holds the text when it is not 'text'.",
     )
-    keep_rate: Share = Field(0.1, gt=0, le=1, description="The share of documents to keep, such as 5%.")
+    keep_rate: Annotated[Share, Decision] = Field(
+        0.1, gt=0, le=1, description="The share of documents to keep, such as 5%."
+    )
     examples: int = Field(
         1024, ge=1, le=16_384, description="Texts that stand for the target, drawn from all. Time grows with them."
     )
@@ -83,7 +85,7 @@ def survey_sample(table: pa.Table, mine: None, config: TransportConfig) -> pa.Ta
 def settle_sample(tables: Iterable[pa.Table], model: pa.Table, config: TransportConfig) -> Settled:
     from curate.algorithms import transport
 
-    return Settled(transport.learned(tables, model, config.regularisation, config.keep_rate))
+    return Settled(transport.learned(tables, model, config.regularisation))
 
 
 def survey(table: pa.Table, mine: None, model: pa.Table, config: TransportConfig) -> pa.Table:
@@ -99,9 +101,17 @@ def settle(tables: Iterable[pa.Table], config: TransportConfig) -> Settled:
 
 
 def apply(table: pa.Table, mine: pa.Table | None, prepared: Any, config: TransportConfig) -> Applied:
+    return _decided(mine, config)
+
+
+def again(table: pa.Table, config: TransportConfig) -> Applied:
+    return _decided(table.drop_columns(["transport_keep"]), config)
+
+
+def _decided(table: pa.Table | None, config: TransportConfig) -> Applied:
     from curate.algorithms import ranking
 
-    columns = ranking.kept_columns(mine, config.keep_rate, adds(config))
+    columns = ranking.kept_columns(table, config.keep_rate, adds(config))
     return Applied(columns, counts={"without_vector": columns["transport"].null_count})
 
 
@@ -143,7 +153,7 @@ def memory(load: Load, config: TransportConfig) -> int:
 
 STAGE = Stage(
     name="transport",
-    revision=1,
+    revision=2,
     config=TransportConfig,
     adds=adds,
     before=(
@@ -154,6 +164,7 @@ STAGE = Stage(
         Census(survey, settle, needs=needs_vectors, given=True),
     ),
     apply=apply,
+    again=again,
     after=Census(survey_scores, settle_scores, needs=lambda config: ("bytes",)),
     report=report,
     memory=memory,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from curate.stage import Applied, Census, InputFile, Load, Settled, Share, Stage, StageConfig
+from curate.stage import Applied, Census, Decision, InputFile, Load, Settled, Share, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,8 +19,9 @@ class ZipfitConfig(StageConfig):
     zipfit: the mean over the examples of 1 - the normalised compression distance of example and document, higher for
     those that share phrases and code with the target; null for an empty document. zipfit_keep: whether the document is
     among the --keep-rate best: exactly that share of those with a score, rounded down. zipfit_quantile: the share of
-    them with a score as high or higher, so that zipfit_quantile <= 0.02 is another choice without another run.
-    A document costs one compression for each example. The score is highest for texts as long as the examples.
+    them with a score as high or higher: zipfit_quantile <= 0.02 is what another --keep-rate would keep, and that
+    compresses nothing again. A document costs one compression for each example. The score is highest for texts about as
+    long as the examples.
     """
 
     target: list[InputFile] = Field(
@@ -28,7 +29,9 @@ class ZipfitConfig(StageConfig):
         description="Files of texts to be alike, in any format that ingest reads; FILE#FIELD names the field that "
         "holds the text when it is not 'text'.",
     )
-    keep_rate: Share = Field(0.1, gt=0, le=1, description="The share of documents to keep, such as 5%.")
+    keep_rate: Annotated[Share, Decision] = Field(
+        0.1, gt=0, le=1, description="The share of documents to keep, such as 5%."
+    )
     examples: int = Field(
         64, ge=1, le=10_000, description="Texts of the target to compare with, drawn from all. Time grows with them."
     )
@@ -93,9 +96,18 @@ def settle(tables: Iterable[pa.Table], config: ZipfitConfig) -> Settled:
 
 
 def apply(table: pa.Table, mine: pa.Table | None, prepared: Any, config: ZipfitConfig) -> Applied:
+    return _decided(mine, config)
+
+
+def again(table: pa.Table, config: ZipfitConfig) -> Applied:
+    return _decided(table.drop_columns(["zipfit_keep"]), config)
+
+
+def _decided(table: pa.Table | None, config: ZipfitConfig) -> Applied:
     from curate.algorithms import ranking
 
-    return Applied(ranking.kept_columns(mine, config.keep_rate, adds(config)))
+    columns = ranking.kept_columns(table, config.keep_rate, adds(config))
+    return Applied(columns)
 
 
 def survey_scores(table: pa.Table, mine: None, config: ZipfitConfig) -> pa.Table:
@@ -131,7 +143,7 @@ def memory(load: Load, config: ZipfitConfig) -> int:
 
 STAGE = Stage(
     name="zipfit",
-    revision=1,
+    revision=2,
     config=ZipfitConfig,
     adds=adds,
     before=(
@@ -139,6 +151,7 @@ STAGE = Stage(
         Census(survey, settle, needs=needs_survey, given=True),
     ),
     apply=apply,
+    again=again,
     after=Census(survey_scores, settle_scores, needs=lambda config: ("bytes",)),
     report=report,
     memory=memory,

@@ -29,11 +29,11 @@ def corpus(seed=0, count=400, width=16):
     return np.concatenate(parts)[random.permutation(400)][:count], target
 
 
-def model(rows, target, regularisation=0.02, rate=0.05):
+def model(rows, target, regularisation=0.02):
     tie = np.random.default_rng(1).integers(0, 1 << 63, len(rows)).astype(np.uint64)
     sample = pa.table({"vector": arrow.vector_array(rows), "tie": tie})
     examples = pa.table({"vector": arrow.vector_array(target)})
-    return transport.learned([sample.slice(0, 7), sample.slice(7)], examples, regularisation, rate)
+    return transport.learned([sample.slice(0, 7), sample.slice(7)], examples, regularisation)
 
 
 def gains(rows, learned, regularisation=0.02):
@@ -82,21 +82,26 @@ def test_a_sample_finds_what_the_whole_corpus_does():
     assert spearmanr(whole, some).statistic > 0.99
 
 
-def test_weight_on_what_is_kept_brings_the_corpus_nearer():
+def test_weight_on_what_is_best_brings_the_corpus_nearer():
     rows, target = corpus()
-    row = model(rows, target, rate=0.1).drop_columns(["vector", "potential"]).to_pylist()[0]
+    learned = model(rows, target)
+    row = learned.drop_columns(["vector", "potential"]).to_pylist()[0]
     assert row["sample"] == 400 and row["error"] < 1e-3
-    assert row["joined_distance"] < 0.9 * row["distance"] < 0.95 * row["random_distance"]
+    at = transport.KEPT.index(0.1)
+    assert row["joined"][at] < 0.9 * row["distance"] < 0.95 * row["random"][at]
+    assert all(near < row["distance"] for near in row["joined"])
     costs = transport.costs(rows, target)
-    best = np.argsort(-gains(rows, model(rows, target)))[:40]
+    best = np.argsort(-gains(rows, learned))[:40]
     masses = np.where(np.isin(np.arange(400), best), 11.0, 1.0)
     again = transport.sinkhorn(costs, 0.02, masses)
-    assert again.distance == pytest.approx(row["joined_distance"], abs=1e-4)
+    assert again.distance == pytest.approx(row["joined"][at], abs=1e-3)
     repeated = np.concatenate([costs, *[costs[best]] * 10])
-    assert again.distance == pytest.approx(transport.sinkhorn(repeated, 0.02).distance, abs=1e-4)
-    assert "%" not in "".join(transport.lines(model(rows, target)))
-    wrong = model(rows, target).drop_columns(["error"]).append_column("error", pa.array([0.1] * len(target)))
-    assert "still 10.0% off" in transport.lines(wrong)[1]
+    assert again.distance == pytest.approx(transport.sinkhorn(repeated, 0.02).distance, abs=1e-3)
+    alone = transport.sinkhorn(costs[best], 0.02).distance
+    assert alone == pytest.approx(row["best"][at], abs=1e-3)
+    assert len(transport.lines(learned)) == 1 + len(transport.KEPT)
+    wrong = learned.set_column(6, "error", pa.array([0.1] * len(target)))
+    assert "still 10.0% off" in transport.lines(wrong)[-1]
 
 
 def test_nothing_to_compare_is_said():
@@ -151,7 +156,11 @@ def test_the_stage_keeps_its_rate_however_the_corpus_is_cut(tmp_path):
     assert min(best) >= sorted(filter(None, columns["transport"]))[-len(best)]
     again = run(tmp_path, (0, 1, 33))
     assert again[0].equals(found) and again[1].equals(learned)
+    fewer = TransportConfig(**{**config.model_dump(), "keep_rate": 0.1})
+    decided = STAGE.again(found, fewer).table
+    assert decided.drop_columns(["transport_keep"]).equals(found.drop_columns(["transport_keep"]))
+    assert decided["transport_keep"].to_pylist().count(True) == 5
     seen = pa.table({"transport": found["transport"], "bytes": [5] * 60})
     summary = STAGE.after.settle([STAGE.after.survey(seen, None, config)], config).model
     assert sum(summary["documents"].to_pylist()) == 60
-    assert STAGE.report(learned, summary, config)[0].startswith("distances of 4 examples from 58 documents")
+    assert STAGE.report(learned, summary, config)[0].startswith("distance of 4 examples from 58 documents")

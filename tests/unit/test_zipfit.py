@@ -104,6 +104,8 @@ def test_keeps_the_targets_kind_at_the_rate_however_the_corpus_is_cut(tmp_path, 
         higher = sum(1 for other in columns["zipfit"] if other is not None and score is not None and other > score)
         assert score is None or quantile > higher / (len(POOL) - 1)
     assert run(tmp_path, (0, 1, 50), compressor=compressor, keep_rate=0.25)[0].equals(found)
+    fewer = ZipfitConfig(**{**config.model_dump(), "keep_rate": 0.1})
+    assert STAGE.again(found, fewer).table.equals(run(tmp_path, compressor=compressor, keep_rate=0.1)[0])
     seen = pa.table({"zipfit": found["zipfit"], "bytes": [len(text.encode()) for text in POOL]})
     summary = STAGE.after.settle([STAGE.after.survey(seen, None, config)], config).model
     assert sum(summary["documents"].to_pylist()) == len(POOL)
