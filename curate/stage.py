@@ -272,8 +272,9 @@ class Census:
 
     sample: how many documents `survey` needs at most; the runtime then passes on only those whose
     hash of (seed, id) is among about that many smallest, the same ones for any sharding. 0 skips
-    the pass altogether: `settle` gets no tables. None, or no `sample`, surveys every document. The config
-    must have a `seed`. The metadata of a sampled table's schema says as `documents` how many there are to choose from.
+    the pass altogether: `settle` gets no tables. None, or no `sample`, surveys every document; for the census
+    after it is one or the other. The config must have a `seed`. The metadata of a sampled table's schema says as
+    `documents` how many there are to choose from.
     needs: the columns of this census when they differ from the stage's.
     against: what it does with old corpora.
     indexed: whether the survey yields `Indexed` tables under these options.

@@ -20,7 +20,7 @@ from curate.stage import (
     StageConfig,
     marked,
 )
-from curate.storage.corpus import Corpus, is_corpus, named
+from curate.storage.corpus import Corpus, is_corpus, layer_model, named
 from curate.storage.sources import listing
 
 
@@ -89,7 +89,8 @@ def _each(value: Any, function: Callable[[str], Any]) -> Any:
 def file_digest(option: str, value: str) -> dict[str, str]:
     """A file, folder or glob given as an option: its name and the digest of its bytes, or of a corpus of its documents.
 
-    `FILE#FIELDS` names fields of its records; they count as written. Raises UsageError when there is no such file.
+    `FILE#FIELDS` names fields of its records; they count as written. The folder of a layer that has a model stands for
+    that model. Raises UsageError when there is no such file.
     """
     if is_corpus(value):
         return {"name": os.path.basename(os.path.abspath(value)), "bytes": Corpus(value).documents().content[:32]}
@@ -97,7 +98,7 @@ def file_digest(option: str, value: str) -> dict[str, str]:
     if not os.path.exists(path) and "#" in path:
         path, mark, fields = value.rpartition("#")
     try:
-        files = listing([path])
+        files = listing([str(layer_model(path) or path)])
     except UsageError:
         raise UsageError(
             f"--{option.replace('_', '-')} '{value}': no file there; give a file, a folder or a glob"

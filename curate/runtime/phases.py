@@ -60,9 +60,10 @@ def phases(plan: Plan, stage: Stage, config: StageConfig) -> list[Phase]:
         add("settle", number, 1)
     add("apply", 0, len(plan.shards) if plan.makes == "layer" else len(plan.slices))
     if stage.after:
-        add("survey", AFTER, len(plan.runs) if plan.makes == "layer" else len(plan.slices))
-        if stage.after.link:
-            add("link", AFTER, plan.parts)
+        if sample_size(stage, config, AFTER) != 0:
+            add("survey", AFTER, len(plan.runs) if plan.makes == "layer" else len(plan.slices))
+            if stage.after.link:
+                add("link", AFTER, plan.parts)
         add("settle", AFTER, 1)
     if stage.report:
         add("report", 0, 1)
@@ -73,10 +74,10 @@ def phases(plan: Plan, stage: Stage, config: StageConfig) -> list[Phase]:
 
 def sample_size(stage: Stage, config: StageConfig, census: int) -> int | None:
     """How many documents a census asks for; None is all of them."""
-    if census != AFTER and stage.before[census].likewise:
+    counted = stage.before[census] if census != AFTER else stage.after
+    if counted is None or counted.likewise:
         return 0
-    chosen = stage.before[census].sample if census != AFTER else None
-    return chosen(config) if chosen else None
+    return counted.sample(config) if counted.sample else None
 
 
 def work_name(kind: str, census: int, number: int) -> str:

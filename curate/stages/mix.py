@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from curate.stage import Applied, Census, InputShard, Load, ModelPath, Settled, Share, Stage, StageConfig
+from curate.stage import Applied, Census, InputFile, InputShard, Load, ModelPath, Settled, Share, Stage, StageConfig
 
 _AMOUNT = re.compile(r"(\d[\d_,]*(?:\.\d+)?)([kMBGT]?)")
 _UNITS = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9, "G": 10**9, "T": 10**12}
@@ -124,6 +124,11 @@ class MixConfig(StageConfig):
         None,
         description="Tokenizer that counts tokens: a `tokenizer.json` file or a Hugging Face id. "
         "Without it counts are estimates.",
+    )
+    dsir_model: InputFile | None = Field(
+        None,
+        description="The folder of a layer that dsir made, such as `pool/dsir`, or a copy of its `model.parquet`: the "
+        "report then says how far the mixture is from the targets of that model (KL reduction).",
     )
     seed: int = Field(0, ge=0, lt=1 << 63, description="Another seed chooses and shuffles otherwise.")
 
@@ -299,10 +304,39 @@ def apply(slice_: dict, tables: Iterator, mine, prepared, config: MixConfig) -> 
     yield Applied(table, read=table.num_rows - repeats, repeats=repeats)
 
 
-def report(model, summary, config: MixConfig) -> list[str]:
-    from curate.algorithms.mix_report import lines
+def compared(config: MixConfig) -> int | None:
+    """All of the new corpus, or nothing of it."""
+    return None if config.dsir_model else 0
 
-    return lines(model, config.documents or config.tokens, _epochs(config), _below(config))
+
+def survey_mixture(table, mine, config: MixConfig):
+    """One new shard's n-grams: int64, one row a bucket."""
+    import numpy as np
+    import pyarrow as pa
+
+    from curate.algorithms import dsir
+
+    assert config.dsir_model
+    counts = np.zeros(dsir.saved(config.dsir_model).num_rows, dtype=np.int64)
+    dsir.add_counts(table["text"], counts)
+    return pa.table({"ngrams": counts})
+
+
+def settle_mixture(tables: Iterable, config: MixConfig) -> Settled:
+    """How far each target is; no row without a model. 64 bytes a bucket and target."""
+    from curate.algorithms import dsir
+
+    if not config.dsir_model:
+        return Settled(dsir.DIVERGENCES.empty_table())
+    model = dsir.saved(config.dsir_model)
+    return Settled(dsir.divergences(model, dsir.added(tables, model.num_rows)))
+
+
+def report(model, summary, config: MixConfig) -> list[str]:
+    from curate.algorithms import dsir, mix_report
+
+    lines = mix_report.lines(model, config.documents or config.tokens, _epochs(config), _below(config))
+    return lines + (dsir.divergence_lines(summary, "the mixture") if config.dsir_model else [])
 
 
 def memory(load: Load, config: MixConfig) -> int:
@@ -319,7 +353,7 @@ def memory(load: Load, config: MixConfig) -> int:
 
 STAGE = Stage(
     name="mix",
-    revision=2,
+    revision=3,
     config=MixConfig,
     takes="corpora",
     makes="corpus",
@@ -331,6 +365,7 @@ STAGE = Stage(
     slices=slices,
     parts=parts,
     apply=apply,
+    after=Census(survey_mixture, settle_mixture, sample=compared),
     report=report,
     memory=memory,
 )

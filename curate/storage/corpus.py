@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from curate.errors import UsageError
+from curate.errors import DataError, UsageError
 from curate.storage import files, manifest
 from curate.storage.manifest import Manifest, ShardEntry
 
@@ -80,6 +80,16 @@ def named(values: Sequence[str]) -> tuple[tuple[str, str], ...]:
 def is_corpus(path: str | os.PathLike[str]) -> bool:
     """Whether a finished corpus is there."""
     return os.path.isdir(path) and manifest.read(Path(path) / DOCUMENTS) is not None
+
+
+def layer_model(path: str | os.PathLike[str]) -> Path | None:
+    """The model of the layer whose folder this is; None for anything else, and for a layer without one."""
+    try:
+        found = manifest.read(Path(path))
+    except DataError:
+        return None
+    model = Generation(Path(path) / found.generation).model if found else None
+    return model if model and model.exists() else None
 
 
 class Corpus:

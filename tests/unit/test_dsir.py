@@ -3,9 +3,11 @@ import random
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curate.algorithms import dsir
+from curate.errors import DataError, UsageError
 from tests.naive import dsir as naive
 
 TARGET = ["Natalia sold 48 clips.", "How many clips did she sell?", "48 / 2 = 24!"]
@@ -72,10 +74,11 @@ def test_an_empty_pool_is_no_division_by_zero():
 
 
 def test_divergence_is_that_of_the_distributions():
-    assert dsir.divergence(dsir.log_ratios(counts(POOL), counts(POOL))) == 0
-    target, pool = np.array([3, 1, 0]), np.array([1, 1, 2])
+    pool = dsir.distribution(counts(POOL))
+    assert dsir.divergence(pool, pool) == 0
     expected = 0.75 * math.log(0.75 / 0.25) + 0.25 * math.log(0.25 / 0.25)
-    assert dsir.divergence(dsir.log_ratios(target, pool)) == pytest.approx(expected, abs=1e-6)
+    assert dsir.divergence(np.array([0.75, 0.25, 0]), np.array([0.25, 0.25, 0.5])) == pytest.approx(expected, abs=1e-6)
+    assert np.isfinite(dsir.divergence(pool, np.zeros(len(pool))))
 
 
 def markov(seed, documents, favoured):
@@ -100,5 +103,32 @@ def test_one_of_two_markov_sources_is_recovered(chunks, mean):
     model = dsir.log_ratios(counts(markov(3, 100, lambda word: word + 1), 10_000, chunks=chunks), pool)
     found = dsir.weights(array(wanted + other), model["log_ratio"].to_numpy(), chunks=chunks, mean=mean).to_numpy()
     assert found[:100].min() > 0 > found[100:].max()
-    chosen = dsir.log_ratios(counts(markov(3, 100, lambda word: word + 1), 10_000), counts(wanted, 10_000))
-    assert dsir.divergence(chosen) < dsir.divergence(model) / 2
+    target, pool = (dsir.column(model, kind) for kind in ("target", "pool"))
+    chosen = dsir.distribution(counts(wanted, 10_000, chunks=chunks))
+    assert dsir.divergence(target, chosen) < dsir.divergence(target, pool) / 2
+
+
+def test_a_model_of_several_targets_holds_each_as_if_it_were_alone(tmp_path):
+    targets = {"maths": counts(TARGET), "greek_1": counts(POOL[:1])}
+    model = dsir.fitted(targets, counts(POOL), 0.5)
+    assert dsir.targets(model) == list(targets)
+    for name, of_one in targets.items():
+        alone = dsir.log_ratios(of_one, counts(POOL), 0.5)
+        for kind in ("log_ratio", "target"):
+            assert np.array_equal(dsir.column(model, kind, name), alone[kind].to_numpy())
+        assert np.array_equal(dsir.column(model, "pool"), alone["pool"].to_numpy())
+    pq.write_table(model, tmp_path / "copy.parquet")
+    assert dsir.saved(str(tmp_path / "copy.parquet")).equals(model)
+    assert dsir.targets(dsir.of_targets(model, ["greek_1"])) == ["greek_1"]
+    with pytest.raises(UsageError, match="no target 'news'; its targets: maths, greek_1"):
+        dsir.of_targets(model, ["news"])
+    with pytest.raises(UsageError, match="none without a name"):
+        dsir.of_targets(model, [""])
+
+
+def test_what_is_not_a_model_is_refused(tmp_path):
+    (tmp_path / "text.parquet").write_bytes(b"no")
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "other.parquet")
+    for name in ("absent", "text.parquet", "other.parquet", "."):
+        with pytest.raises(DataError, match="not a feature model"):
+            dsir.saved(str(tmp_path / name))

@@ -6,6 +6,8 @@ from pydantic import Field, ValidationError
 from curate.errors import UsageError
 from curate.runtime.fingerprint import absolute_options, digest, file_digest, resolved_options, without_alarms
 from curate.stage import Alarm, InputFile, InputPath, ModelPath, Share, StageConfig
+from curate.storage import manifest
+from curate.storage.corpus import layer_model
 
 
 class Config(StageConfig):
@@ -75,6 +77,28 @@ def test_a_file_with_a_hash_in_its_name(tmp_path):
     path = tmp_path / "x#y.jsonl"
     path.write_text("{}")
     assert file_digest("target", str(path))["name"] == "x#y.jsonl"
+
+
+def test_the_folder_of_a_layer_counts_as_its_model(tmp_path):
+    layer = tmp_path / "pool" / "dsir"
+    layer.mkdir(parents=True)
+    given = {"layer": "dsir", "stage": "dsir", "revision": 1, "fingerprint": "a" * 64, "generation": "a" * 12}
+    empty = {"columns": [], "shards": [], "ledger": {}, "options": {}, "inputs": {}}
+    manifest.write(layer, manifest.Manifest(**given, **empty))
+    (layer / "notes.txt").write_text("one")
+    before = file_digest("model", str(layer))
+    (layer / "notes.txt").write_text("other")
+    assert layer_model(layer) is None and file_digest("model", str(layer)) != before  # a folder like any other
+    (layer / ("a" * 12)).mkdir()
+    model = layer / ("a" * 12) / "model.parquet"
+    model.write_bytes(b"model")
+    assert layer_model(layer) == model
+    found = file_digest("model", str(layer))
+    assert found == {**file_digest("model", str(model)), "name": "dsir"}
+    (layer / "notes.txt").write_text("a third")
+    assert file_digest("model", str(layer)) == found
+    (layer / "manifest.json").write_text("not ours")
+    assert layer_model(layer) is None
 
 
 def test_a_folder_counts_as_all_its_files(tmp_path):

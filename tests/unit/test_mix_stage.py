@@ -5,8 +5,10 @@ import itertools
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
+from curate.algorithms import dsir
 from curate.stages import mix as stage
 from curate.storage.sources import InputShard
 
@@ -156,3 +158,26 @@ def test_an_estimate_is_marked():
     _, groups, _ = mixed(config, [30])
     assert set(groups["estimated"].to_pylist()) == {True}
     assert stage.report(groups, None, config)[-1].endswith("tokens are estimated, not counted")
+
+
+def test_the_report_says_how_near_a_mixture_is_to_the_targets_of_a_model(tmp_path):
+    counts = {name: np.zeros(500, dtype=np.int64) for name in ("alpha", "pool")}
+    dsir.add_counts(pa.array(["alpha alpha beta alpha"], pa.large_string()), counts["alpha"])
+    tables = corpora([30])
+    for table in tables:
+        dsir.add_counts(table["text"], counts["pool"])
+    path = str(tmp_path / "model.parquet")
+    pq.write_table(dsir.fitted({"alpha": counts["alpha"]}, counts["pool"], 0.0), path)
+    config = stage.MixConfig(documents=20, dsir_model=path)
+    assert stage.compared(config) is None and stage.compared(stage.MixConfig()) == 0
+    summary = stage.settle_mixture((stage.survey_mixture(table, None, config) for table in tables), config).model
+    assert summary["pool"].to_pylist() == pytest.approx(summary["selection"].to_pylist())
+    near = pa.table({"text": pa.array(["alpha alpha beta alpha", "alpha"], pa.large_string())})
+    summary = stage.settle_mixture([stage.survey_mixture(near, None, config)], config).model
+    (row,) = summary.to_pylist()
+    assert row["target"] == "alpha" and row["selection"] < row["pool"]
+    _, groups, _ = mixed(config, [30])
+    line = stage.report(groups, summary, config)[-1]
+    assert line.startswith("alpha: KL divergence of the target: from the model's corpus")
+    assert float(line.split("KL reduction ")[1]) == pytest.approx(row["pool"] - row["selection"], abs=1e-3)
+    assert stage.settle_mixture([], stage.MixConfig()).model.num_rows == 0

@@ -6,9 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
+from curate.algorithms import dsir as algorithm
 from curate.algorithms.fasttext import NEGATIVE, POSITIVE
 from curate.errors import DataError, UsageError
 from curate.stages import dsir, fasttext
@@ -45,8 +47,8 @@ def run(stage, config, cuts=(), draws=True):
     prepared = stage.STAGE.prepare(model, config)
     layer = [stage.STAGE.apply(table, None, prepared, config) for table in tables]
     name = stage.STAGE.name
-    seen = [pa.table({name: made[name], "bytes": table["bytes"]}) for made, table in zip(layer, tables, strict=True)]
-    summary = after.settle((after.survey(table, None, config) for table in seen), config).model
+    seen = [made.append_column("bytes", table["bytes"]) for made, table in zip(layer, tables, strict=True)]
+    summary = after.settle([after.survey(table, None, config) for table in seen], config).model
     made = pa.concat_tables(layer)
     assert made.schema.equals(stage.STAGE.adds(config))
     return made[name].combine_chunks(), model, summary, stage.STAGE.report(model, summary, config)
@@ -79,6 +81,56 @@ def test_dsir_takes_several_targets_and_their_fields(tmp_path):
     assert run(dsir, dsir.DsirConfig(target=parts))[1].equals(expected[1])
     with pytest.raises(DataError, match="text"):
         run(dsir, dsir.DsirConfig(target=[str(tmp_path / "b.jsonl")]))
+
+
+def test_dsir_keeps_named_targets_apart(tmp_path):
+    maths, news = jsonl(tmp_path / "m.jsonl", texts(9, 50, MATHS)), jsonl(tmp_path / "n.jsonl", texts(8, 50, NEWS))
+    config = dsir.DsirConfig(target=[maths, news, maths], names=["maths,news", "maths"])
+    found, model, summary, report = run(dsir, config)
+    assert dsir.STAGE.adds(config).names == ["dsir", "dsir_maths", "dsir_news"]
+    values = found.to_numpy(zero_copy_only=False)
+    assert np.nanmin(values[:160]) > 0
+    assert set(summary["column"].to_pylist()) == {"dsir", "dsir_maths", "dsir_news"}
+    assert [line.split(":")[0] for line in report[:4]] == ["maths", "news", "maths", "news"]
+    alone = run(dsir, dsir.DsirConfig(target=[news]))[1]
+    assert model["log_ratio_news"].equals(alone["log_ratio"])
+    again, model_again, summary_again, _ = run(dsir, config, cuts=(0, 3, 100))
+    assert again.equals(found) and model_again.equals(model)
+    assert summary_again.select(["low", "documents", "column"]).equals(summary.select(["low", "documents", "column"]))
+
+
+def test_dsir_weighs_by_a_saved_model_and_says_what_a_selection_gained(tmp_path):
+    target = jsonl(tmp_path / "t.jsonl", texts(9, 50, MATHS))
+    found, model, *_ = run(dsir, dsir.DsirConfig(target=[target], buckets=999))
+    path = tmp_path / "model.parquet"
+    pq.write_table(model, path)
+    again, kept, _, report = run(dsir, dsir.DsirConfig(model=str(path)))
+    assert again.equals(found)
+    assert np.array_equal(algorithm.distribution(kept["here"].to_numpy()), model["pool"].to_numpy())
+    assert report[0].endswith("KL reduction 0.000")
+    chosen = shards((40,))[0]
+    config = dsir.DsirConfig(model=str(path))
+    fewer = dsir.settle([dsir.survey(chosen, None, config)], config).model
+    line = dsir.report(fewer, dsir.settle_scores([], config).model, config)[0]
+    assert float(line.split("KL reduction ")[1]) > 0.1
+    with pytest.raises(UsageError, match="no target 'wiki'"):
+        run(dsir, dsir.DsirConfig(model=str(path), names=["wiki"]))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"target": ["a"], "model": "b"},
+        {"model": "b", "buckets": 9},
+        {"model": "b", "smoothing": 1},
+        {"target": ["a"], "names": ["x", "y"]},
+        {"target": ["a"], "names": ["X"]},
+    ],
+)
+def test_dsir_options_that_do_not_go_together(given):
+    with pytest.raises(ValidationError):
+        dsir.DsirConfig(**given)
 
 
 def test_dsir_reads_a_target_as_ingest_reads_a_corpus(tmp_path):
