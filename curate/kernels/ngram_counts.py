@@ -136,15 +136,14 @@ def _remapped(key, contexts, words):
 
 
 @njit(nogil=True, cache=True)
-def merge_level(keys, counts, contexts, words, others, other_counts, other_contexts, other_words, sign):
-    """The union of two levels, the second one's counts times `sign`.
+def merge_level(keys, counts, contexts, words, others, other_counts, other_contexts, other_words, sign, out, sums):
+    """The union of two levels, the second one's counts times `sign`: to out uint64 keys, to sums int64 counts.
 
     contexts, words and the other two: uint32, the ranks in the unions of levels n - 1 and 1 by rank in the two.
-    Gives keys, counts and, as uint32, the ranks in the union by rank in the first and in the second.
+    out, sums: room for all n-grams of both. Gives how many there are in the union and, as uint32, the ranks there by
+    rank in the first and in the second.
     """
     size, other_size = len(keys), len(others)
-    out = np.empty(size + other_size, np.uint64)
-    sums = np.empty(size + other_size, np.int64)
     ranks = np.empty(size, np.uint32)
     other_ranks = np.empty(other_size, np.uint32)
     i = j = found = 0
@@ -164,7 +163,7 @@ def merge_level(keys, counts, contexts, words, others, other_counts, other_conte
             other_ranks[j] = found
             j += 1
         found += 1
-    return out[:found].copy(), sums[:found].copy(), ranks, other_ranks
+    return found, ranks, other_ranks
 
 
 @njit(nogil=True, cache=True)

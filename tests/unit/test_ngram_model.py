@@ -53,7 +53,7 @@ def test_counts_add_and_subtract_exactly(unit, some, others, order):
 
 @pytest.mark.parametrize("size", [60, 500])
 @pytest.mark.parametrize("unit", ["bytes", "words"])
-def test_batches_and_pieces_of_texts_change_nothing(unit, size, monkeypatch):
+def test_batches_pieces_of_texts_and_counts_in_files_change_nothing(unit, size, monkeypatch, tmp_path):
     texts = array([*prose(1, 20), None, "", "a" * 30, prose(9, 1)[0] * 9])
     for order in (1, 2, 5):
         whole = count(texts, order=order, unit=unit)
@@ -62,7 +62,8 @@ def test_batches_and_pieces_of_texts_change_nothing(unit, size, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setitem(ngram_counts._BATCH_BYTES, unit, size)
             patch.setattr(ngram_model, "_BATCH_BYTES", size)
-            assert same(count(texts, order=order, unit=unit), whole)
+            assert same(count(texts, order=order, unit=unit, folder=tmp_path if size == 60 else None), whole)
+            assert not list(tmp_path.iterdir())
             for one, two in zip(model.losses(texts), losses, strict=True):
                 assert one == pytest.approx(two, rel=1e-12)
 
