@@ -201,7 +201,19 @@ def report_lines(model: pa.Table, column: str, summary: pa.Table | None) -> list
         lines += [f"{'':>34}{said[:90]}"] if said else []
     if rest := gone[_MOST_SHOWN:]:
         lines.append(f"and {len(rest):,} smaller with {sum(row['documents'] for row in rest):,} documents")
+    lines += [] if gone else _ranges(there)
     return [*lines, *_warnings(rows, nowhere)]
+
+
+def _ranges(rows: list[dict]) -> list[str]:
+    """Between which means the clusters lie, to draw other lines by."""
+    lines = []
+    for name in (name for name in (rows or [{}])[0] if name.startswith("mean_")):
+        known = sorted((row[name], row["cluster"]) for row in rows if row[name] is not None)
+        if known:
+            (least, first), (most, last) = known[0], known[-1]
+            lines.append(f"mean {name[5:]}: from {least:.4g} in cluster {first} to {most:.4g} in cluster {last}")
+    return lines
 
 
 def _warnings(rows: list[dict], nowhere: dict) -> list[str]:

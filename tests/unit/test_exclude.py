@@ -97,6 +97,12 @@ def test_a_list_and_bounds_together():
     ]
 
 
+def test_where_the_means_lie_is_said_when_no_cluster_goes():
+    lines = exclude.report_lines(decided(ROWS, least={"score": -9}), "cluster", None)
+    assert lines[0].startswith("left out 0 of 4 clusters")
+    assert lines[1].startswith("mean score: from 0.1875 in cluster 9 to ")
+
+
 def test_nothing_in_any_cluster():
     found = decided([(None, 3, 1.0)], least={"score": 2})
     assert found["cluster"].to_pylist() == [None]
