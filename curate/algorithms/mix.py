@@ -21,13 +21,7 @@ token_counter = lru_cache(maxsize=1)(tokens.counter)
 _MARK = "\0"
 _ROWS = 1 << 20
 _BLOCK_BYTES = 32 << 20
-_PLAIN = (
-    pa.types.is_string,
-    pa.types.is_large_string,
-    pa.types.is_integer,
-    pa.types.is_boolean,
-    pa.types.is_dictionary,
-)
+_PLAIN = [getattr(pa.types, f"is_{kind}") for kind in ("string", "large_string", "integer", "boolean", "dictionary")]
 
 
 GROUPS = pa.schema(
@@ -53,7 +47,7 @@ class Recipe:
     weights: by group; None is by size and temperature. budget: None takes everything once, unless `keep_rate` says what
     share of the documents. unit: "documents" or "tokens". below: the columns of the clusters inside a group, the
     coarsest first. score: the column that `key` came from, or None. distance_weight: what a distance counts, where
-    documents are chosen by sensitivity. seed: decides which clusters get the odd documents.
+    documents are chosen by sensitivity. keys: how many columns choose. seed: decides which clusters get the odd ones.
     """
 
     weights: dict[str, float] | None
@@ -66,6 +60,7 @@ class Recipe:
     keep_rate: float | None = None
     below: tuple[str, ...] = ()
     distance_weight: float | None = None
+    keys: int = 1
     seed: int = 0
 
 
@@ -74,7 +69,8 @@ class Pool:
     """Every document that may be chosen; all arrays have shape (documents,).
 
     names: paths of groups in order. group: int32 into names. key: uint64, the greatest of a group is chosen first.
-    tokens, row: int32. shard: int32. score, distance: float64, for sensitivities only.
+    tokens, row: int32. shard: int32. score, distance: float64, for sensitivities only. more_keys: those of further
+    columns that choose.
     """
 
     names: list[tuple[str, ...]]
@@ -85,6 +81,7 @@ class Pool:
     row: np.ndarray
     score: np.ndarray | None = None
     distance: np.ndarray | None = None
+    more_keys: tuple[np.ndarray, ...] = ()
 
 
 def document_hashes(table: pa.Table, seed: int) -> np.ndarray:
@@ -160,6 +157,8 @@ def pool(tables: Iterable[pa.Table], recipe: Recipe) -> tuple[Pool, dict[str, in
     kinds = {"group": np.int32, "key": np.uint64, "tokens": np.int32, "shard": np.int32, "row": np.int32}
     if recipe.distance_weight is not None:
         kinds |= dict.fromkeys(("score", "distance"), np.float64)
+    more = [f"key{i}" for i in range(1, recipe.keys)]
+    kinds |= dict.fromkeys(more, np.uint64)
     nameless = " or ".join([recipe.by, *recipe.below] if recipe.by else recipe.below)
     pieces: dict[str, list[np.ndarray]] = {name: [] for name in kinds}
     removed: dict[str, int] = {}
@@ -190,7 +189,8 @@ def pool(tables: Iterable[pa.Table], recipe: Recipe) -> tuple[Pool, dict[str, in
     rank = np.empty(len(names), dtype=np.int32)
     rank[[known[name] for name in names]] = np.arange(len(names), dtype=np.int32)
     joined["group"] = rank[joined["group"]]
-    return Pool([tuple(name.split(_MARK)) for name in names], **joined), removed
+    more_keys = tuple(joined.pop(name) for name in more)
+    return Pool([tuple(name.split(_MARK)) for name in names], **joined, more_keys=more_keys), removed
 
 
 def _count(removed: dict[str, int], reason: str, mask: pa.ChunkedArray) -> None:

@@ -43,6 +43,29 @@ def gumbel(hashes, scores, temperature, out):
 
 
 @njit(nogil=True, cache=True)
+def interleave(orders, units, shares, places, takers):
+    """Let several choose in turn from the same documents, whoever has least of his share next.
+
+    orders (choosers, n) int64: the documents in the order in which each wants them. units (n,) int64: what each
+    document counts. shares (choosers,) float64. places (n,) uint64: when a document is taken; takers (n,) int8: who by.
+    """
+    heads = np.zeros(len(shares), np.int64)
+    given = np.zeros(len(shares), np.float64)
+    takers[:] = -1
+    for place in range(len(units)):
+        chooser = 0
+        for other in range(1, len(shares)):
+            if given[other] * shares[chooser] < given[chooser] * shares[other]:
+                chooser = other
+        while takers[orders[chooser, heads[chooser]]] >= 0:
+            heads[chooser] += 1
+        document = orders[chooser, heads[chooser]]
+        places[document] = place
+        takers[document] = chooser
+        given[chooser] += units[document]
+
+
+@njit(nogil=True, cache=True)
 def shuffle_hashes(hashes, draws, out):
     """The place of a copy in the new corpus: hashes (n,) uint64, draws (n,) int32 from 0, out (n,) uint64."""
     for i in range(len(out)):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from curate.stage import Applied, Census, InputFile, InputShard, Load, ModelPath, Settled, Share, Stage, StageConfig
 
@@ -108,6 +108,11 @@ class MixConfig(StageConfig):
         "proportion to exp(score / temperature), without replacement. Without it all are alike. With a minus before "
         "its name the least come first. Documents without a score are left out.",
     )
+    quotas: Annotated[Weights, AfterValidator(lambda given: dict(sorted(given.items())))] = Field(
+        {},
+        description="Columns of log weights as COLUMN=NUMBER, such as `dsir_maths=3`: in place of --score, each "
+        "chooses its share of what a group gives, in turn, and no document twice. The numbers need not sum to one.",
+    )
     score_temperature: float = Field(
         1.0,
         ge=0,
@@ -138,10 +143,12 @@ class MixConfig(StageConfig):
         if len(budgets) > 1:
             raise ValueError(f"{budgets[0]} and {budgets[1]} exclude each other; give one budget")
         if not budgets:
-            for name in ("weights", "temperature", "max_epochs", "balance", "score", "sensitivity"):
+            for name in ("weights", "temperature", "max_epochs", "balance", "score", "quotas", "sensitivity"):
                 if getattr(self, name) != type(self).model_fields[name].default:
                     raise ValueError(f"{name} means nothing without a budget; add documents, tokens or keep_rate")
-        if self.score is None and self.score_temperature != 1.0:
+        if self.quotas and (self.score is not None or self.sensitivity is not None or self.max_epochs is not None):
+            raise ValueError("quotas choose in place of a score, sensitivity or epochs; leave those out")
+        if self.score is None and not self.quotas and self.score_temperature != 1.0:
             raise ValueError("score_temperature means nothing without a score; add one")
         if self.weights and self.temperature != 1.0:
             raise ValueError("shares come from weights or from a temperature, not both")
@@ -175,14 +182,15 @@ def _recipe(config: MixConfig):
         max_epochs=_epochs(config),
         by=config.by,
         below=_below(config),
-        score=_score(config)[0],
+        score=" or ".join(config.quotas) or _score(config)[0],
+        keys=max(len(config.quotas), 1),
         distance_weight=None if config.sensitivity is None else config.distance_weight,
         seed=config.seed,
     )
 
 
 def _epochs(config: MixConfig) -> float:
-    once = config.balance or config.sensitivity or config.keep_rate
+    once = config.balance or config.sensitivity or config.keep_rate or config.quotas
     return config.max_epochs or (1.0 if once else 4.0)
 
 
@@ -204,7 +212,7 @@ def _distance(clusters: str) -> str:
 
 def needs_to_choose(config: MixConfig) -> tuple[str, ...]:
     distance = _distance(config.sensitivity) if config.sensitivity else None
-    wanted = ("id", "text", config.by, *_below(config), distance, _score(config)[0])
+    wanted = ("id", "text", config.by, *_below(config), distance, _score(config)[0], *config.quotas)
     return tuple(dict.fromkeys(name for name in wanted if name))
 
 
@@ -212,7 +220,7 @@ def survey(table, mine, config: MixConfig):
     """Group, tokens and key of each document: 40 bytes each, and its clusters' names."""
     import pyarrow as pa
 
-    from curate.algorithms import mix, mix_sensitivity
+    from curate.algorithms import mix, mix_quotas, mix_sensitivity
 
     hashes, (column, sign) = mix.document_hashes(table, config.seed), _score(config)
     surveyed = {
@@ -224,21 +232,30 @@ def survey(table, mine, config: MixConfig):
     if config.sensitivity and column:
         surveyed["key"] = pa.array(mix.choice_keys(hashes, None, 1.0))
         return pa.table({**surveyed, **mix_sensitivity.surveyed(table, column, sign, _distance(config.sensitivity))})
+    if config.quotas:
+        keys = mix_quotas.surveyed(table, hashes, list(config.quotas), config.score_temperature)
+        return pa.table({**surveyed, **keys})
     scores, usable = mix.usable_scores(table[column]) if column else (None, None)
     keys = mix.choice_keys(hashes, None if scores is None else sign * scores, config.score_temperature)
     return pa.table({**surveyed, "key": pa.array(keys, mask=None if usable is None else ~usable)})
 
 
 def settle(tables: Iterable, config: MixConfig) -> Settled:
-    """Decide how often each document is drawn; at most 64 bytes a document, with sensitivity 128."""
+    """Decide how often each document is drawn; at most 64 bytes a document, with sensitivity 128, and 40 a quota."""
     import numpy as np
     import pyarrow as pa
 
-    from curate.algorithms import mix
+    from curate.algorithms import mix, mix_quotas
 
     recipe = _recipe(config)
     pool, removed = mix.pool(tables, recipe)
+    taker = None
+    if config.quotas:
+        pool, taker = mix_quotas.interleaved(pool, config.quotas, recipe.unit == "tokens")
     draws, weights, model = mix.choose(pool, recipe)
+    if taker is not None:
+        taken = mix_quotas.taken(pool, draws, taker, config.quotas)
+        model = model.append_column("taken", pa.array([taken] * model.num_rows, pa.list_(pa.list_(pa.int64()))))
     count = mix.token_counter(config.tokenizer)
     for name, value in {"unit": recipe.unit, "tokenizer": count.name, "estimated": count.estimated}.items():
         model = model.append_column(name, pa.repeat(pa.scalar(value), model.num_rows))
@@ -333,22 +350,26 @@ def settle_mixture(tables: Iterable, config: MixConfig) -> Settled:
 
 
 def report(model, summary, config: MixConfig) -> list[str]:
-    from curate.algorithms import dsir, mix_report
+    from curate.algorithms import dsir, mix_quotas, mix_report
 
     lines = mix_report.lines(model, config.documents or config.tokens, _epochs(config), _below(config))
+    if config.quotas and model.num_rows:
+        lines += mix_quotas.lines(config.quotas, model["taken"][0].as_py(), model["unit"][0].as_py())
     return lines + (dsir.divergence_lines(summary, "the mixture") if config.dsir_model else [])
 
 
 def memory(load: Load, config: MixConfig) -> int:
     """A shard's columns, and 64 MiB three times to route them; a part's four times; 96 bytes a document to choose,
-    160 with sensitivity.
+    160 with sensitivity, and 40 for each quota.
     A tokenizer other than the built-in estimate: 256 MiB, and eight times the largest documents."""
     if load.kind == "settle":
-        return (64 << 20) + ((160 if config.sensitivity else 96) * load.rows if load.census == 0 else 0)
+        each = (160 if config.sensitivity else 96) + 40 * len(config.quotas)
+        return (64 << 20) + (each * load.rows if load.census == 0 else 0)
     if load.kind == "apply":
         return (64 << 20) + 4 * load.bytes
+    per_row = 100 + 40 * len(_below(config)) + 24 * len(config.quotas)
     counting = (256 << 20) + 8 * load.longest if config.tokenizer and load.census == 0 else 0
-    return load.reading + min(192 << 20, 12 * load.bytes) + (100 + 40 * len(_below(config))) * load.rows + counting
+    return load.reading + min(192 << 20, 12 * load.bytes) + per_row * load.rows + counting
 
 
 STAGE = Stage(

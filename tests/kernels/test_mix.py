@@ -40,6 +40,17 @@ def test_noise_equals_the_naive_one_and_is_finite(hashes, score, temperature):
     )
 
 
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.integers(0, 9), max_size=12), st.lists(st.integers(1, 5), min_size=1, max_size=4), st.randoms())
+def test_choosing_in_turn_equals_the_naive_one(units, shares, chance):
+    orders = [chance.sample(range(len(units)), len(units)) for _ in shares]
+    places, takers = np.empty(len(units), dtype=np.uint64), np.empty(len(units), dtype=np.int8)
+    table = np.array(orders, dtype=np.int64).reshape(len(shares), len(units))
+    kernels.interleave(table, given_array(units, np.int64), np.array(shares, dtype=np.float64), places, takers)
+    found = list(zip(places.tolist(), takers.tolist(), strict=True))
+    assert found == naive.interleaved(orders, units, shares)
+
+
 def test_noise_is_gumbel():
     hashes = np.empty(200_000, dtype=np.uint64)
     kernels.choice_hashes(np.arange(len(hashes), dtype=np.uint64), hashes)

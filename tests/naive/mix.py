@@ -89,3 +89,14 @@ def chances(sensitivity: list[Fraction], count: int) -> list[Fraction]:
         if not over:
             return [Fraction(1) if i in certain else sensitivity[i] * left / total for i in range(len(sensitivity))]
         certain |= set(over)
+
+
+def interleaved(orders, units, shares):
+    """When each document is taken and by whom, the one furthest from his share choosing next."""
+    given, taken = [0] * len(shares), {}
+    while len(taken) < len(units):
+        chooser = min(range(len(shares)), key=lambda i: (Fraction(given[i]) / Fraction(shares[i]), i))
+        document = next(each for each in orders[chooser] if each not in taken)
+        taken[document] = (len(taken), chooser)
+        given[chooser] += units[document]
+    return [taken[i] for i in range(len(units))]

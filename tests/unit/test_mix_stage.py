@@ -74,6 +74,8 @@ def mixed(config: stage.MixConfig, cuts: list[int]) -> tuple[pa.Table, pa.Table,
         {"documents": 30, "score": "dsir", "score_temperature": 0, "temperature": 5},
         {"documents": 47, "balance": "topic,cluster"},
         {"tokens": 900, "balance": ["topic"], "weights": {"web": 1, "books": 3}, "score": "dsir"},
+        {"documents": 40, "quotas": ["dsir=3", "cluster_distance=1"], "score_temperature": 0.5},
+        {"tokens": 700, "quotas": {"dsir": 1, "cluster_distance": 2}, "balance": ["topic"]},
         {"keep_rate": 0.3, "sensitivity": "cluster", "score": "dsir", "distance_weight": 0.5},
     ],
 )
@@ -151,6 +153,40 @@ def test_sensitive_documents_weigh_one_through_their_chance():
 def test_options_that_do_not_go_together(options, said):
     with pytest.raises(ValueError, match=said):
         stage.MixConfig(**options)
+
+
+@pytest.mark.parametrize("budget", [{"documents": 24}, {"tokens": 500}])
+def test_each_column_chooses_its_quota_and_its_best(budget):
+    config = stage.MixConfig(**budget, quotas={"dsir": 3, "cluster_distance": 1}, score_temperature=0, by="topic")
+    table, groups, ledger = mixed(config, [30])
+    assert ledger["null dsir or cluster_distance"] > 0 and table["dsir"].null_count == 0
+    (unit,) = budget
+    place = ("documents", "tokens").index(unit)
+    first, second = (pair[place] for pair in groups["taken"][0].as_py())
+    assert first + second == sum(groups["achieved"].to_pylist())
+    assert first / (first + second) == pytest.approx(0.75, abs=0.1)
+    best = sum(value == 6 for value in table["dsir"].to_pylist())
+    far = sum(value > 1 for value in table["cluster_distance"].to_pylist())
+    assert best >= 10 and far >= 4
+    lines = stage.report(groups, None, config)
+    assert [line.split(" chose ")[0] for line in lines[-2:]] == ["dsir", "cluster_distance"]
+    assert lines[-1].endswith("25.00% requested")
+
+
+def test_quotas_of_one_column_are_its_score():
+    tables = [
+        mixed(stage.MixConfig(documents=20, **given, score_temperature=0), [30])[0]
+        for given in ({"score": "cluster_distance"}, {"quotas": {"cluster_distance": 2}})
+    ]
+    assert sorted(tables[0]["cluster_distance"].to_pylist()) == sorted(tables[1]["cluster_distance"].to_pylist())
+
+
+@pytest.mark.parametrize("given", [{"score": "dsir"}, {"sensitivity": "cluster", "score": "dsir"}, {"max_epochs": 2}])
+def test_quotas_stand_in_place_of_a_score(given):
+    with pytest.raises(ValueError, match="quotas"):
+        stage.MixConfig(documents=5, quotas={"dsir": 1}, **given)
+    with pytest.raises(ValueError, match="quotas means nothing without a budget"):
+        stage.MixConfig(quotas={"dsir": 1})
 
 
 def test_an_estimate_is_marked():
