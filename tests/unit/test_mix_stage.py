@@ -159,18 +159,18 @@ def test_options_that_do_not_go_together(options, said):
 def test_each_column_chooses_its_quota_and_its_best(budget):
     config = stage.MixConfig(**budget, quotas={"dsir": 3, "cluster_distance": 1}, score_temperature=0, by="topic")
     table, groups, ledger = mixed(config, [30])
-    assert ledger["null dsir or cluster_distance"] > 0 and table["dsir"].null_count == 0
+    assert ledger["null cluster_distance or dsir"] > 0 and table["dsir"].null_count == 0
     (unit,) = budget
     place = ("documents", "tokens").index(unit)
-    first, second = (pair[place] for pair in groups["taken"][0].as_py())
-    assert first + second == sum(groups["achieved"].to_pylist())
-    assert first / (first + second) == pytest.approx(0.75, abs=0.1)
+    distances, scores = (pair[place] for pair in groups["taken"][0].as_py())
+    assert distances + scores == sum(groups["achieved"].to_pylist())
+    assert scores / (distances + scores) == pytest.approx(0.75, abs=0.1)
     best = sum(value == 6 for value in table["dsir"].to_pylist())
     far = sum(value > 1 for value in table["cluster_distance"].to_pylist())
     assert best >= 10 and far >= 4
     lines = stage.report(groups, None, config)
-    assert [line.split(" chose ")[0] for line in lines[-2:]] == ["dsir", "cluster_distance"]
-    assert lines[-1].endswith("25.00% requested")
+    assert [line.split(" chose ")[0] for line in lines[-2:]] == ["cluster_distance", "dsir"]
+    assert lines[-1].endswith("75.00% requested")
 
 
 def test_quotas_of_one_column_are_its_score():
