@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
+from curate.algorithms import ngram_files
 from curate.errors import UsageError
 from curate.kernels import arrow
 from curate.storage import manifest
@@ -23,7 +25,6 @@ NGRAMS, KENLM, TRANSFORMER = "ngrams", "kenlm", "transformer"
 
 _HEAD_BYTES = 1 << 16
 _PARQUET = b"PAR1"
-_NGRAMS = b"curate-ngrams-"
 _KENLM = b"mmap lm http://kheafield.com/code"
 _ARPA = b"\\data\\"
 _PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
@@ -51,6 +52,15 @@ def open_model(path: str) -> LossModel:
         return loss_transformer.load(path)
     from curate.algorithms import loss_ngrams
 
+    return loss_ngrams.averaged(loss_ngrams.load(path))
+
+
+def open_models(path: str) -> Sequence[LossModel]:
+    """The same, but of a layer's two models both: `loss_ngrams.crossed` judges each document by one of them."""
+    if kind(path) != NGRAMS:
+        return [open_model(path)]
+    from curate.algorithms import loss_ngrams
+
     return loss_ngrams.load(path)
 
 
@@ -68,7 +78,7 @@ def _kind(path: str) -> str:
         return TRANSFORMER
     with open(path, "rb") as file:
         head = file.read(_HEAD_BYTES)
-    if head.startswith((_PARQUET, _NGRAMS)):
+    if head.startswith(_PARQUET) or ngram_files.is_one(Path(path), "n-gram model"):
         return NGRAMS
     if head.startswith(_KENLM) or head.lstrip().startswith(_ARPA):
         return KENLM

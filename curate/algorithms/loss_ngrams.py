@@ -64,11 +64,11 @@ def half_counts(tables: Iterable[pa.Table], order: int, unit: Unit) -> list[Coun
     ]
 
 
-def text_counts(texts: Iterable[pa.Array], given: str, order: int, unit: Unit) -> Counts:
+def text_counts(texts: Iterable[pa.Array], given: str, order: int, unit: Unit, tokenizer: str | None = None) -> Counts:
     """The n-grams of the texts of files, array by array. Raises DataError, naming what was given, without any text."""
     total = None
     for some in texts:
-        counted = ngram_model.count(normalise(some)[0], order=order, unit=unit)
+        counted = ngram_model.count(normalise(some)[0], order=order, unit=unit, tokenizer=tokenizer)
         total = counted if total is None else total.merge(counted)
     if total is None or len(total.hashes) <= 2:
         raise DataError(f"{given}: no text there to train a model on; give other files")
@@ -113,18 +113,26 @@ class Averaged:
         return np.mean([model.bits_per_byte(texts) for model in self.models], axis=0)
 
 
-def load(path: str) -> NgramModel | Averaged:
-    """A model's own file, or the model.parquet of a layer. Raises UsageError or DataError when it is neither."""
+def averaged(models: list[NgramModel]) -> NgramModel | Averaged:
+    """One model of one or two."""
+    return models[0] if len(models) == 1 else Averaged(models)
+
+
+def load(path: str) -> list[NgramModel]:
+    """The model of a file of its own, or those of a layer's model.parquet.
+
+    Raises UsageError or DataError when it is neither.
+    """
     with open(path, "rb") as file:
         if file.read(4) != b"PAR1":
-            return NgramModel.load(path)
+            return [NgramModel.load(path)]
     try:
         models = from_table(shard.read_model(Path(path)).select(MODELS.names))
     except KeyError:
         models = []
     if not models:
         raise UsageError(f"--model {path}: holds no n-gram model; name a layer that trained its own")
-    return models[0] if len(models) == 1 else Averaged(models)
+    return models
 
 
 def once(table: pa.Table, make: Callable[[], Any]) -> Any:

@@ -108,13 +108,14 @@ class NgramModel:
 
         Raises UsageError for another weight, and unless unit and tokenizer are alike.
         """
+        return self.mixed(estimate(target), weight)
+
+    def mixed(self, added: NgramModel, weight: float) -> NgramModel:
+        """The same of a model that is there already."""
         if not 0 < weight < 1:
             raise UsageError(f"weight {weight}: not between 0 and 1")
-        if (target.unit, target.tokenizer) != (self.unit, self.tokenizer):
-            raise UsageError(
-                f"counts of {target.unit}, {target.tokenizer} for a model of {self.unit}, {self.tokenizer}"
-            )
-        added = estimate(target)
+        if (added.unit, added.tokenizer) != (self.unit, self.tokenizer):
+            raise UsageError(f"a model of {added.unit}, {added.tokenizer} for one of {self.unit}, {self.tokenizer}")
         parts = [_Part(p.tables, p.slots, p.unseen, p.spelling, p.weight * (1 - weight)) for p in self._parts]
         more = [_Part(p.tables, p.slots, p.unseen, p.spelling, p.weight * weight) for p in added._parts]
         return NgramModel(max(self.order, added.order), self.unit, self.tokenizer, (*parts, *more))

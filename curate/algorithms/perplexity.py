@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.algorithms import ranking
 from curate.kernels import arrow, hashing
@@ -25,26 +26,22 @@ _SALT = 0x6A09E667F3BCC908
 _SPREAD = 919250.87 / 536394.99
 """The third quartile by the first, as BERTIN's code has them."""
 _LEAST_WEIGHT = 1e-200
-"""By the largest: less counts as none."""
+"""Less is never drawn."""
 _BEYOND = 10
 """The range of the fourth quartile is this many times the third's end there."""
 
 
 class Wanted(NamedTuple):
-    """method: middle, low, gaussian or stepwise. rate: floor(rate * n) of n documents are kept. width: the Gaussian's.
-
-    seed: decides the draws.
-    """
+    """method: middle, low, gaussian or stepwise. width: the Gaussian's. seed: decides the draws."""
 
     method: str
-    rate: float
     width: float
     seed: int
 
 
 class Judged(NamedTuple):
-    """Of each document float64 (n,): the share whose cost is no higher; the probability of being kept; and the share
-    that is kept no later."""
+    """Of each document float64 (n,): the share whose cost is no higher; its weight in the draw, 1 for the largest and
+    NaN without a draw; and the share that is kept no later."""
 
     quantile: np.ndarray
     weight: np.ndarray
@@ -71,36 +68,23 @@ def stepwise(perplexities: np.ndarray) -> np.ndarray:
     return (inverse / inverse.max())[np.searchsorted(bounds, perplexities, side="left")]
 
 
-def probabilities(weights: np.ndarray, rate: float) -> np.ndarray:
-    """min(1, factor * weight) with the factor for which their sum is rate * n, or all that have a weight.
-
-    weights: float64 (n,), none negative.
-    """
-    weights = np.where(weights > _LEAST_WEIGHT * weights.max(), weights / max(weights.max(), _LEAST_WEIGHT), 0.0)
-    total, falling = rate * len(weights), np.sort(weights)[::-1]
-    if np.count_nonzero(weights) <= total:
-        return (weights > 0).astype(np.float64)
-    left, wanted = np.cumsum(falling[::-1])[::-1], total - np.arange(len(falling))
-    first = int(np.argmax(wanted * falling <= left))
-    return np.minimum(1.0, wanted[first] / left[first] * weights)
-
-
 def judged(bits: np.ndarray, ties: np.ndarray, draws: np.ndarray, wanted: Wanted) -> Judged:
     """Judge the documents of a group, at least one. draws: float64 (n,), uniform in (0, 1].
 
-    Where documents are drawn, those come first whose draw is the smallest part of their probability (sequential
-    Poisson sampling; Ohlsson 1998): the number kept is exact, and each is kept about as often as its probability says.
+    Where documents are drawn, those come first whose draw is the smallest part of their weight (sequential Poisson
+    sampling; Ohlsson 1998). The first m are those whose draw is at most some factor times their weight: each is kept
+    with probability min(1, factor * weight), and the factor is the one for which m are kept, whatever m is asked for.
     """
     quantile = ranking.quantiles(bits, ties)
     if wanted.method in SAMPLED:
         found = relative(bits)
-        weights = gaussian(found, wanted.width) if wanted.method == "gaussian" else stepwise(found)
-        weight = probabilities(weights, wanted.rate)
-        key = np.divide(draws, weight, out=np.full(len(bits), np.inf), where=weight > 0)
+        weight = gaussian(found, wanted.width) if wanted.method == "gaussian" else stepwise(found)
+        weight /= weight.max()
+        key = np.divide(draws, weight, out=np.full(len(bits), np.inf), where=weight > _LEAST_WEIGHT)
         return Judged(quantile, weight, ranking.quantiles(key, ties))
     middle = (1 + 1 / len(bits)) / 2
     rank = quantile if wanted.method == "low" else ranking.quantiles(np.abs(quantile - middle), ties)
-    return Judged(quantile, (rank <= wanted.rate).astype(np.float64), rank)
+    return Judged(quantile, np.full(len(bits), np.nan), rank)
 
 
 def surveyed(table: pa.Table, bits: np.ndarray, by: str | None, seed: int) -> pa.Table:
@@ -160,14 +144,17 @@ def _nullable(values: np.ndarray) -> pa.Array:
     return pa.array(values, mask=np.isnan(values))
 
 
-def columns(mine: pa.Table | None, wanted: Wanted, head: float, tail: float, schema: pa.Schema) -> pa.Table:
-    """The layer's columns of a shard, of its rows of the census: one for each of its documents, in order."""
+def columns(mine: pa.Table | None, rate: float, head: float, tail: float, schema: pa.Schema) -> pa.Table:
+    """The layer's columns of a shard, of its rows of `settled`: one for each of its documents, in order.
+
+    rate: of n documents the first floor(rate * n) are kept.
+    """
     if mine is None:
         return schema.empty_table()
     valid, quantile = arrow.validity(mine["quantile"]), arrow.numbers(mine["quantile"])
     places = (quantile > head).astype(np.int8) + (quantile > 1 - tail)
     bucket = pa.DictionaryArray.from_arrays(pa.array(places, mask=~valid), pa.array(BUCKETS)).cast(pa.string())
-    keep = valid & (arrow.numbers(mine["rank"]) <= wanted.rate)
+    keep = valid & (arrow.numbers(mine["rank"]) <= rate)
     found = [*(mine[name] for name in ("perplexity", "quantile")), bucket, mine["weight"], mine["rank"], pa.array(keep)]
     return pa.table(found, schema=schema)
 
@@ -184,6 +171,7 @@ def counted(table: pa.Table, by: str | None) -> pa.Table:
             "bytes": table["bytes"],
             "kept": keep.astype(np.int64),
             "kept_bytes": np.where(keep, arrow.numbers(table["bytes"]), 0),
+            "weights": pc.fill_null(table["perplexity_weight"], 0.0),
             "least": table["perplexity"],
             "most": table["perplexity"],
         }
@@ -194,7 +182,7 @@ def counted(table: pa.Table, by: str | None) -> pa.Table:
 def added(tables: Iterable[pa.Table]) -> pa.Table:
     """The sums of `counted`, by group, then head, middle, tail and those without a score."""
     table = pa.concat_tables(tables).combine_chunks()
-    sums = [(name, "sum") for name in ("documents", "bytes", "kept", "kept_bytes")]
+    sums = [(name, "sum") for name in ("documents", "bytes", "kept", "kept_bytes", "weights")]
     found = table.group_by(["group", "bucket"], use_threads=False).aggregate([*sums, ("least", "min"), ("most", "max")])
     found = found.rename_columns([name.removesuffix("_sum").removesuffix("_min") for name in found.column_names])
     found = found.rename_columns({"most_max": "most"}).select(table.column_names)
@@ -217,4 +205,7 @@ def lines(summary: pa.Table) -> list[str]:
         cuts = ", ".join(f"{row['bucket']} {row['least']:.3f} to {row['most']:.3f}" for row in own)
         number = sum(row["documents"] for row in own)
         found.append(f"{group or 'bits per byte'}: {cuts} ({number:,} documents)")
+        if weights := sum(row["weights"] for row in own):
+            surely = min(1.0, sum(row["kept"] for row in own) / weights)
+            found.append(f"a document of the largest weight is kept with probability {surely:.3f}")
     return found

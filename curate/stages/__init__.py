@@ -31,6 +31,7 @@ ALL = (
     "fasttext",
     "dsir",
     "perplexity",
+    "contrast",
     "zipfit",
     "transport",
     "exclude",

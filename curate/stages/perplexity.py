@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from curate.stage import Applied, Census, InputFile, Load, ModelPath, Settled, Share, Stage, StageConfig
+from curate.stage import Applied, Census, Decision, InputFile, Load, ModelPath, Settled, Share, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from curate.algorithms.loss_models import LossModel
     from curate.algorithms.perplexity import Wanted
 
 
@@ -23,10 +24,11 @@ class PerplexityConfig(StageConfig):
     perplexity: bits per byte; null for an empty text, which then has no place, bucket or weight and is not kept.
     perplexity_quantile: the share of documents (of those alike in --by) that cost no more, itself included.
     perplexity_bucket: head, middle or tail by that share, as CCNet has them.
-    perplexity_weight: the probability of being kept, whose sum is the number kept; with middle and low it is 1 or 0.
-    perplexity_rank: the share of documents that are kept before it or with it. Another rate needs no second run: with
-    'perplexity_rank <= 0.3' select keeps what --keep-rate 0.3 would, or with gaussian and stepwise nearly that.
+    perplexity_weight: with gaussian and stepwise how likely it is to be drawn, 1 for the likeliest; otherwise null.
+    perplexity_rank: the share of documents that are kept before it or with it.
     perplexity_keep: whether it stays: of n documents exactly --keep-rate * n, rounded down.
+    Another --keep-rate, --head or --tail scores nothing again: give it to the same command, or write
+    'perplexity_rank <= 0.3' or 'perplexity_quantile <= 0.2' to select.
     """
 
     model: ModelPath | None = Field(
@@ -56,10 +58,10 @@ class PerplexityConfig(StageConfig):
         description="A column, such as language, whose values part the corpus: quantiles, buckets, weights and what is "
         "kept are then those among documents that are alike in it.",
     )
-    head: Share = Field(
+    head: Annotated[Share, Decision] = Field(
         0.3, ge=0, le=1, description="The share of documents in the head, those that cost least (CCNet's code: 30%)."
     )
-    tail: Share = Field(
+    tail: Annotated[Share, Decision] = Field(
         0.4, ge=0, le=1, description="The share of documents in the tail, those that cost most (CCNet's code: 40%)."
     )
     keep: Literal["middle", "low", "gaussian", "stepwise"] = Field(
@@ -67,7 +69,9 @@ class PerplexityConfig(StageConfig):
         description="Which stay: middle drops both tails evenly; low keeps what costs least; gaussian and stepwise "
         "draw documents with a probability that peaks at the median, as BERTIN does.",
     )
-    keep_rate: Share = Field(0.8, gt=0, le=1, description="The share of documents to keep, such as 25%.")
+    keep_rate: Annotated[Share, Decision] = Field(
+        0.8, gt=0, le=1, description="The share of documents to keep, such as 25%."
+    )
     width: float = Field(
         4.5, gt=0, description="The width of the Gaussian, in squares of the median perplexity; 4.5 is BERTIN's."
     )
@@ -153,10 +157,10 @@ def survey_scores(table: pa.Table, mine: None, model: pa.Table, config: Perplexi
     return perplexity.surveyed(table, bits, config.by, config.seed)
 
 
-def _models(model: pa.Table, config: PerplexityConfig) -> list[Any]:
+def _models(model: pa.Table, config: PerplexityConfig) -> Sequence[LossModel]:
     from curate.algorithms import loss_models, loss_ngrams
 
-    return [loss_models.open_model(config.model)] if config.model else loss_ngrams.from_table(model)
+    return loss_models.open_models(config.model) if config.model else loss_ngrams.from_table(model)
 
 
 def settle_scores(tables: Iterable[pa.Table], config: PerplexityConfig) -> Settled:
@@ -169,13 +173,19 @@ def settle_scores(tables: Iterable[pa.Table], config: PerplexityConfig) -> Settl
 def _wanted(config: PerplexityConfig) -> Wanted:
     from curate.algorithms.perplexity import Wanted
 
-    return Wanted(config.keep, config.keep_rate, config.width, config.seed)
+    return Wanted(config.keep, config.width, config.seed)
 
 
 def apply(table: pa.Table, mine: pa.Table | None, prepared: None, config: PerplexityConfig) -> Applied:
     from curate.algorithms import perplexity
 
-    return Applied(perplexity.columns(mine, _wanted(config), config.head, config.tail, adds(config)))
+    return Applied(perplexity.columns(mine, config.keep_rate, config.head, config.tail, adds(config)))
+
+
+def again(table: pa.Table, config: PerplexityConfig) -> Applied:
+    return apply(
+        table, table.rename_columns([name.removeprefix("perplexity_") for name in table.column_names]), None, config
+    )
 
 
 def needs_summary(config: PerplexityConfig) -> tuple[str, ...]:
@@ -202,14 +212,14 @@ def report(model: pa.Table, summary: pa.Table, config: PerplexityConfig) -> list
 
 
 def memory(load: Load, config: PerplexityConfig) -> int:
-    """Of a survey what is read, the model, and 45 times the longest document; for training 40 times the bytes trained
+    """Of a survey what is read and the model; for training 40 times the bytes trained
     on; for the settling of scores 120 bytes a document and its rows' pieces."""
     if load.kind == "settle" and load.census == 0:
         return (128 << 20) + 40 * _trained_bytes(load, config)
     if load.kind == "settle" and load.census == 1:
         return (64 << 20) + 120 * load.rows + min(256 << 20, 80 * load.rows)
     if load.kind == "survey" and load.census == 1:
-        return load.reading + _model_bytes(config) + 45 * max(load.longest, 1 << 20) + 100 * load.rows
+        return load.reading + _model_bytes(config) + (96 << 20) + 100 * load.rows
     return load.reading + 100 * load.rows
 
 
@@ -235,7 +245,7 @@ def _model_bytes(config: PerplexityConfig) -> int:
 
 STAGE = Stage(
     name="perplexity",
-    revision=1,
+    revision=2,
     config=PerplexityConfig,
     needs=needs,
     adds=adds,
@@ -244,6 +254,7 @@ STAGE = Stage(
         Census(survey_scores, settle_scores, needs=needs_scores, given=True),
     ),
     apply=apply,
+    again=again,
     after=Census(survey_summary, settle_summary, needs=needs_summary),
     report=report,
     memory=memory,

@@ -48,6 +48,7 @@ CASES = {
     "dsir": Case({"target": [GOOD]}),
     "transport": Case({"target": [GOOD], "examples": 20, "sample": 40, "keep_rate": 0.3}, before=("embed",)),
     "perplexity": Case({"sample": 100, "keep": "gaussian", "keep_rate": 0.5}),
+    "contrast": Case({"target": [GOOD], "sample": 100, "keep_rate": 0.3}),
     "zipfit": Case({"target": [GOOD], "examples": 4, "keep_rate": 0.3}),
     "select": Case({}, {"where": "bytes > 300 AND dsir > -9", "to": MADE, "shard_bytes": "30k"}, before=("dsir",)),
     "sample": Case({"fraction": 0.4}, {"to": MADE, "shard_bytes": "30k"}, before=("dsir",)),

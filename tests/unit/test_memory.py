@@ -29,6 +29,7 @@ OPTIONS = {
     "clean": {"c4": True},
     "fasttext": {"positive": ["x"]},
     "dsir": {"target": ["x"]},
+    "contrast": {"target": [__file__]},
     "zipfit": {"target": [__file__]},
     "transport": {"target": [__file__]},
     "sample": {"fraction": 0.5},
