@@ -36,7 +36,7 @@ class ContrastConfig(StageConfig):
         None,
         description="The prior: a layer of perplexity, with the n-gram model it trained, which --target then adapts, "
         "or with --conditional a KenLM file or the folder or id of a causal model of transformers. Without one an "
-        "n-gram model is trained on a sample of the corpus, in two halves, and judges no document that it was trained on.",
+        "n-gram model is trained on a sample of the corpus, in two halves, and judges no document that it has read.",
     )
     conditional: ModelPath | None = Field(
         None,
