@@ -10,6 +10,7 @@ import typer
 from curate.cli.clusters import clusters
 from curate.cli.explain import explain, show_matches, show_pairs
 from curate.cli.printing import duration, emit_json, number, removed_text, size, table
+from curate.cli.quality import quality_report
 from curate.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def add(app: typer.Typer) -> None:
         ("show", show),
         ("explain", explain),
         ("clusters", clusters),
+        ("quality-report", quality_report),
         ("verify", verify),
         ("clean-up", clean_up),
         ("stages", list_stages),

@@ -78,6 +78,10 @@ class Opened:
         assert isinstance(frame, polars.DataFrame)
         return frame
 
+    def must(self, columns: Sequence[str]) -> None:
+        """Raise UsageError for a column that is not there, naming those that are."""
+        self._owners(columns)
+
     def _owners(self, names: Sequence[str]) -> dict[str, str]:
         there = {name: layer for layer in self.layers for name in self.corpus.must(layer).column_names}
         for name in names:
