@@ -1,30 +1,25 @@
 """SemDeDup (Abbas et al. 2023): how similar each document is to the most similar one before it in its cluster.
 
 Documents of a cluster stand in one order, by `key`, then digest, then id. The similarity is the highest cosine
-to any earlier document of the cluster, whether that one stays or not, so a threshold decides about it alone.
+to any earlier document of the cluster, whether that one stays or not, so a threshold decides about it alone. Or it is
+that to the earlier ones that stay, each of which is less similar than some bound to all of those (Liu et al. 2024).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.algorithms import cluster, ranking
+from curate.algorithms import cluster, ranking, semdedup_compare
 from curate.algorithms import vectors as stored
 from curate.errors import UsageError
-from curate.kernels import arrow, hashing, similarity
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from curate.kernels import arrow, hashing
 
 _PIECE_BYTES = 16 << 20
-BLOCK_BYTES = 64 << 20
-"""Of the vectors that others are compared with at a time, as float32."""
-_ROWS_AT_ONCE = 8_192
 _NO_CLUSTER = -1
 _SAMPLED_PER_CLUSTER = 100
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -105,9 +100,10 @@ def random_keys(ids: pa.ChunkedArray, seed: int) -> np.ndarray:
 # --- link -----------------------------------------------------------------------------------------
 
 
-def compared(tables: Any, most: int, seed: int) -> pa.Table:
+def compared(tables: Any, most: int, seed: int, below: float | None = None) -> pa.Table:
     """The most similar earlier document of each one of a part: `shard`, `row`, `tie`, `similarity`, `of`, `split`.
 
+    below: only those count that are themselves less similar to all that count before them; None: all count.
     tables: a `stage.Tables` of what `routed` gave. most: a larger cluster is split by k-means, again where a piece is
     too large still, until all fit or one cannot be divided. Nothing but the small columns is held of all documents,
     200 bytes each; vectors are read in blocks of 64 MiB, each of which later ones of its cluster are streamed past.
@@ -122,7 +118,7 @@ def compared(tables: Any, most: int, seed: int) -> pa.Table:
     positions = np.empty(len(order), dtype=np.int64)
     positions[order] = np.arange(len(order))
     starts = _starts(groups[order], clusters[order])
-    cosines, found = _blocks(tables, positions, starts)
+    cosines, found = semdedup_compare.blocks(tables, positions, starts, None if below is None else np.float32(below))
     return _answer(small, order, cosines[positions], found[positions], _numbered(clusters, groups))
 
 
@@ -157,90 +153,6 @@ def _starts(groups: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     return np.maximum.accumulate(np.where(begins, places, 0))
 
 
-def _blocks(tables: Any, positions: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The highest cosine to an earlier place of the group, and that place, -1 for none, by place."""
-    count = len(positions)
-    cosines, found = np.full(count, -2, dtype=np.float32), np.full(count, -1, dtype=np.int64)
-    width = next(iter(tables.only("vector")))["vector"].type.list_size
-    most = max(1, BLOCK_BYTES // (4 * similarity.padded(width)))
-    low = 0
-    while low < count:
-        high = _end(starts, low, most)
-        if (starts[low:high] < np.arange(low, high)).any() or (high < count and starts[high] < high):
-            _compare(tables, positions, starts, low, high, cosines, found)
-        low = high
-    return cosines, found
-
-
-def _end(starts: np.ndarray, low: int, most: int) -> int:
-    """The end of a block: where a group ends, if one does."""
-    high = min(low + most, len(starts))
-    if high == len(starts) or starts[high] == high:
-        return high
-    return int(starts[high]) if starts[high] > low else high
-
-
-def _compare(
-    tables: Any, positions: np.ndarray, starts: np.ndarray, low: int, high: int, cosines: np.ndarray, found: np.ndarray
-) -> None:
-    """Compare all that follow with places low to high: those of the block itself, then later ones of its last group."""
-    block, lengths = _gathered(tables, positions, low, high)
-    packed, inverse = similarity.packed(block), 1 / lengths
-    places = np.arange(low, high)
-    firsts, lasts = np.maximum(starts[places], low) - low, places - low
-    mine, numbers = cosines[low:high], found[low:high]
-    similarity.closest(block, lengths, firsts, lasts, block, packed, inverse, low, mine, numbers)
-    if high == len(starts) or starts[high] >= high:
-        return
-    for later, vectors in _chosen(tables, positions, lambda place: (place >= high) & (starts[place] < high)):
-        rows, sizes = _scaled(vectors)
-        firsts = np.full(len(rows), max(int(starts[high]), low) - low)
-        lasts = np.full(len(rows), high - low)
-        mine, numbers = cosines[later], found[later]
-        similarity.closest(rows, sizes, firsts, lasts, block, packed, inverse, low, mine, numbers)
-        cosines[later], found[later] = mine, numbers
-
-
-def _gathered(tables: Any, positions: np.ndarray, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
-    """The vectors of places low to high, in order, and their lengths."""
-    block, lengths = np.empty((0, 0), dtype=np.float32), np.ones(high - low)
-    for places, vectors in _chosen(tables, positions, lambda place: (place >= low) & (place < high)):
-        if not block.size:
-            block = np.zeros((high - low, similarity.padded(vectors.shape[1])), dtype=np.float32)
-        block[places - low], lengths[places - low] = _scaled(vectors)
-    return block, lengths
-
-
-def _scaled(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors as the kernel takes them, float32 of a length from 1 to 2, and that: powers of two change no cosine."""
-    rows = np.zeros((len(vectors), similarity.padded(vectors.shape[1])), dtype=np.float32)
-    rows[:, : vectors.shape[1]] = vectors
-    lengths = np.empty(len(rows), dtype=np.float64)
-    similarity.lengths_of(rows, lengths)
-    exponents = np.where(lengths > 0, np.frexp(lengths)[1] - 1, 0).astype(np.int32)
-    np.ldexp(rows, -exponents[:, None], out=rows)
-    lengths = np.ldexp(lengths, -exponents)
-    return rows, np.where(lengths > 0, lengths, 1)
-
-
-def _chosen(
-    tables: Any, numbers: np.ndarray, wanted: Callable[[np.ndarray], np.ndarray]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The numbers and the vectors of rows whose number is wanted, at most 8,192 at a time, in one pass.
-
-    numbers: int64 (n,), one for each row of all tables.
-    """
-    start = 0
-    for table in tables.only("vector"):
-        for offset in range(0, table.num_rows, _ROWS_AT_ONCE):
-            piece = table["vector"].slice(offset, _ROWS_AT_ONCE)
-            mine = numbers[start + offset : start + offset + len(piece)]
-            chosen = wanted(mine)
-            if chosen.any():
-                yield mine[chosen], arrow.vectors(piece)[chosen]
-        start += table.num_rows
-
-
 # --- clusters that are too large ------------------------------------------------------------------
 
 
@@ -268,7 +180,7 @@ def _parts(tables: Any, rows: np.ndarray, hashes: np.ndarray, fewest: int, seed:
     numbers = np.full(count, -1, dtype=np.int64)
     numbers[sample] = np.arange(len(sample))
     points = np.empty((0, 0), dtype=np.float32)
-    for places, vectors in _chosen(tables, numbers, lambda number: number >= 0):
+    for places, vectors in semdedup_compare.chosen(tables, numbers, lambda number: number >= 0):
         if not points.size:
             points = np.empty((len(sample), vectors.shape[1]), dtype=np.float32)
         points[places] = vectors
@@ -277,7 +189,7 @@ def _parts(tables: Any, rows: np.ndarray, hashes: np.ndarray, fewest: int, seed:
     numbers[:] = -1
     numbers[rows] = np.arange(len(rows))
     parts = np.empty(len(rows), dtype=np.int64)
-    for places, vectors in _chosen(tables, numbers, lambda number: number >= 0):
+    for places, vectors in semdedup_compare.chosen(tables, numbers, lambda number: number >= 0):
         parts[places] = cluster.assign(vectors, centroids)[0]
     return parts
 
@@ -347,8 +259,10 @@ def columns(mine: pa.Table | None, schema: pa.Schema) -> pa.Table:
     return pa.table(dict(zip(found.names, made, strict=True)), schema=found)
 
 
-def kept(table: pa.Table, threshold: float, rate: float | None) -> pa.Array:
+def kept(table: pa.Table, threshold: float, rate: float | None, below: float | None) -> pa.Array:
     """`semdedup_keep` of a shard, by the other columns."""
+    if below is not None:
+        return pa.array(arrow.numbers(table["semdedup_similarity"]) < np.float32(below))
     if rate is not None:
         return pa.array(arrow.numbers(table["semdedup_quantile"]) <= rate)
     return pa.array(arrow.numbers(table["semdedup_similarity"]) <= np.float32(threshold))

@@ -80,6 +80,22 @@ def closest(rows, lengths, firsts, lasts, earlier, blocks, inverse, base, cosine
 
 
 @njit(nogil=True, cache=True)
+def admit(rows, lengths, firsts, threshold, base, cosines, out, kept):
+    """Raise each row's highest cosine by those of its own before it that are kept, and keep it where that is lower.
+
+    rows, lengths, cosines, out: as in `closest`, base: the number of the first row. firsts: int64 (n,), the first of
+    the rows that each is compared with. threshold: float32, what a kept row's highest cosine is below. kept: bool (n,).
+    """
+    for i in range(len(rows)):
+        for k in range(firsts[i], i):
+            if kept[k]:
+                cosine = np.float32(_product(rows, i, rows, k) / lengths[i] * (1 / lengths[k]))
+                if cosine > cosines[i]:
+                    cosines[i], out[i] = cosine, base + k
+        kept[i] = cosines[i] < threshold
+
+
+@njit(nogil=True, cache=True)
 def _open(first, after, low, high, firsts, lasts, cosines):
     """Whether any of some rows is to be compared with a block and may still find something."""
     for i in range(first, after):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from curate.stage import Applied, Census, Decision, InputShard, Load, Settled, Share, Stage, StageConfig
 
@@ -23,7 +23,7 @@ class SemdedupConfig(StageConfig):
     threshold or share compares nothing again: give it to the same command, or write
     --where 'semdedup_similarity <= 0.9', or 'semdedup_quantile <= 0.6'.
     semdedup_similarity: the highest cosine to any earlier document of the cluster in --order, whether that one stays
-    or not; -1 for the first of a cluster and for a document without a vector.
+    or not (with --admit-below to those that do); -1 for the first of a cluster and for a document without a vector.
     semdedup_of: the id of that earlier document, of equally similar ones the first.
     semdedup_quantile: the share of documents whose similarity is no higher, equal ones in a fixed random order.
     semdedup_keep: whether it stays, by --threshold or --keep-rate.
@@ -39,6 +39,13 @@ class SemdedupConfig(StageConfig):
         le=1,
         description="Instead of a threshold, the share of documents to keep, such as 75%, the least similar ones; "
         "of n documents exactly so many, rounded down.",
+    )
+    admit_below: float | None = Field(
+        None,
+        gt=-1,
+        le=1,
+        description="Instead of both: compare each document only with those that stay, and let it stay where it is "
+        "less similar to all of them, as DEITA does with --order best:COLUMN. Another value compares anew.",
     )
     order: str = Field(
         "hard",
@@ -58,6 +65,13 @@ class SemdedupConfig(StageConfig):
         description="A cluster of more documents is split by k-means, and documents are compared within its parts.",
     )
     seed: int = Field(0, ge=0, lt=1 << 63, description="Decides the random order, and where k-means starts.")
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> SemdedupConfig:
+        threshold = type(self).model_fields["threshold"].default
+        if self.admit_below is not None and (self.keep_rate is not None or self.threshold != threshold):
+            raise ValueError("--admit-below decides what stays; leave --threshold and --keep-rate out")
+        return self
 
     @field_validator("order")
     @classmethod
@@ -117,7 +131,7 @@ def survey(table: pa.Table, mine: None, config: SemdedupConfig) -> Iterator[pa.T
 def link(tables: Tables, part: int, config: SemdedupConfig) -> pa.Table:
     from curate.algorithms import semdedup
 
-    return semdedup.compared(tables, config.max_cluster, config.seed)
+    return semdedup.compared(tables, config.max_cluster, config.seed, config.admit_below)
 
 
 def settle(tables: Iterable[pa.Table], config: SemdedupConfig) -> Settled:
@@ -140,7 +154,7 @@ def again(table: pa.Table, config: SemdedupConfig) -> Applied:
 def _decided(table: pa.Table, config: SemdedupConfig) -> Applied:
     from curate.algorithms import semdedup
 
-    keep = semdedup.kept(table, config.threshold, config.keep_rate)
+    keep = semdedup.kept(table, config.threshold, config.keep_rate, config.admit_below)
     split = len(table) - table["semdedup_split"].null_count
     names = adds(config).names
     return Applied(table.append_column("semdedup_keep", keep).select(names), counts={"semdedup_split": split})
@@ -149,16 +163,17 @@ def _decided(table: pa.Table, config: SemdedupConfig) -> Applied:
 def report(model: pa.Table, summary: None, config: SemdedupConfig) -> list[str]:
     from curate.algorithms import semdedup
 
-    return semdedup.lines(model)
+    return semdedup.lines(model) if config.admit_below is None else []
 
 
 def memory(load: Load, config: SemdedupConfig) -> int:
     """Of a survey 256 MiB for its pieces and what they are routed by; of a link a block of at most 64 MiB, the same
-    packed, a table, and 300 bytes a document."""
+    packed, what of it is admitted, a table, and 300 bytes a document."""
     if load.kind == "survey":
         return load.reading + (256 << 20)
     if load.kind == "link":
-        blocks = min(160 << 20, 5 * load.bytes) if load.measured else 160 << 20
+        most = (160 << 20) if config.admit_below is None else (224 << 20)
+        blocks = min(most, 7 * load.bytes) if load.measured else most
         return (96 << 20) + blocks + max(load.longest, min(64 << 20, load.bytes)) + 300 * load.rows
     if load.kind == "settle":
         return (64 << 20) + 60 * load.rows + min(256 << 20, 3 * load.bytes if load.measured else 300 * load.rows)

@@ -130,3 +130,26 @@ def test_nothing_at_all():
         np.zeros(0, dtype=np.float32),
         np.zeros(0, dtype=np.int64),
     )
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 40), st.integers(1, 9), st.sampled_from([-0.5, 0.0, 0.5, 0.9, 1.0]))
+@settings(deadline=None, max_examples=60)
+def test_what_is_admitted_is_so_by_what_was_before(seed, count, dimensions, below):
+    random = np.random.default_rng(seed)
+    vectors = random.normal(size=(max(1, count), dimensions))[random.integers(0, max(1, count), count)]
+    vectors += random.normal(size=vectors.shape) * random.choice([0, 0.1, 1], size=(count, 1))
+    rows, lengths = prepared(vectors)
+    firsts = np.minimum(random.integers(0, max(1, count), count), np.arange(count))
+    before = random.choice([-2, 0.2, 0.95], count).astype(np.float32)
+    cosines, found, kept = before.copy(), np.full(count, -1, dtype=np.int64), np.zeros(count, dtype=np.bool_)
+    for array in (rows, lengths, firsts):
+        array.flags.writeable = False
+    similarity.admit(rows, lengths, firsts, np.float32(below), 100, cosines, found, kept)
+    for i in range(count):
+        earlier = [(np.float32(cosine(rows[i], rows[k])), -k) for k in range(firsts[i], i) if kept[k]]
+        best, place = max(earlier, default=(np.float32(-2), 0))
+        assert cosines[i] == pytest.approx(max(before[i], best), abs=1e-6)
+        assert kept[i] == (cosines[i] < np.float32(below))
+        assert (found[i] >= 0) == (cosines[i] > before[i])
+        if found[i] >= 0:
+            assert rows[i] @ rows[found[i] - 100] == pytest.approx(rows[i] @ rows[-place], abs=1e-5)

@@ -30,6 +30,23 @@ def similarities(documents, rounded):
     return found
 
 
+def admitted(documents, rounded, below):
+    """The same, where only those documents count that are themselves less similar than `below` to all that count."""
+    found, counted = {}, []
+    for one in sorted(documents, key=lambda one: (one["key"], one["digest"], one["id"])):
+        best, of = -1.0, None
+        for other in counted:
+            if None in (one["vector"], one["cluster"]) or other["cluster"] != one["cluster"]:
+                continue
+            value = rounded(cosine(one["vector"], other["vector"]))
+            if of is None or value > best:
+                best, of = value, other["id"]
+        found[one["id"]] = best, of
+        if best < rounded(below) and one["vector"] is not None:
+            counted.append(one)
+    return found
+
+
 def prototypes(documents, rate, floor, hard):
     """The ids that stay: some of every cluster for sure, then the others in order.
 

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from curate.algorithms import cluster, semdedup
+from curate.algorithms import cluster, semdedup, semdedup_compare
 from curate.errors import UsageError
 from curate.kernels import arrow
 from curate.stages.semdedup import STAGE, SemdedupConfig, adds, needs_survey, ordering
@@ -97,6 +97,28 @@ def test_equals_the_definition(order):
     assert sum(of is None for _, of in expected.values()) > 3
 
 
+@pytest.mark.parametrize(("below", "at_once"), [(0.6, 512), (0.9, 512), (0.9, 7), (0.3, 2), (1.0, 3)])
+def test_only_those_that_stay_count_as_the_definition_says(monkeypatch, below, at_once):
+    table = corpus()
+    monkeypatch.setattr(semdedup_compare, "_ADMITTED_AT_ONCE", at_once)
+    expected = naive.admitted(as_documents(table, KEYS["hard"]), np.float32, below)
+    found = run(table, admit_below=below)
+    assert {name: row["semdedup_of"] for name, row in found.items()} == {n: of for n, (_, of) in expected.items()}
+    assert all(abs(row["semdedup_similarity"] - expected[name][0]) < 1e-7 for name, row in found.items())
+    kept = {name for name, row in found.items() if row["semdedup_keep"]}
+    assert kept == {name for name, (best, _) in expected.items() if best < np.float32(below)}
+    assert {of for _, of in expected.values()} - {None} <= kept
+    for rows in (1, 13, 40):
+        monkeypatch.setattr(semdedup_compare, "BLOCK_BYTES", rows * 48)
+        assert run(table, cut=31, admit_below=below) == found
+
+
+def test_one_rule_decides_what_stays():
+    for options in ({"keep_rate": 0.5}, {"threshold": 0.9}):
+        with pytest.raises(ValidationError, match="--admit-below decides"):
+            SemdedupConfig(admit_below=0.9, **options)
+
+
 def test_5000_documents_by_brute_force():
     table = corpus(5000, clusters=8, dimensions=32, seed=4)
     rows = sorted(as_documents(table, KEYS["hard"]), key=lambda row: (row["key"], row["digest"], row["id"]))
@@ -121,8 +143,8 @@ def test_neither_shards_nor_parts_nor_blocks_nor_order_count(monkeypatch):
     assert run(table, cut=17, parts=1) == expected
     assert run(table.take(np.random.default_rng(0).permutation(260)), cut=50) == expected
     for rows in (1, 13, 40):
-        monkeypatch.setattr(semdedup, "BLOCK_BYTES", rows * 48)
-        monkeypatch.setattr(semdedup, "_ROWS_AT_ONCE", 9)
+        monkeypatch.setattr(semdedup_compare, "BLOCK_BYTES", rows * 48)
+        monkeypatch.setattr(semdedup_compare, "_ROWS_AT_ONCE", 9)
         monkeypatch.setattr(semdedup, "_PIECE_BYTES", 900)
         assert run(table) == expected
 
