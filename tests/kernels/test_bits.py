@@ -58,3 +58,20 @@ def test_every_byte_as_newline_and_as_start_of_a_character():
 def test_trailing_zeros():
     assert [zeros(np.uint64(1) << np.uint64(i)) for i in range(64)] == list(range(64))
     assert zeros(np.uint64(2**63 + 8)) == 3
+
+
+@njit
+def alike(data, at, value):
+    bits.prefetch(data, at)
+    return bits.equal_mask(data, at, value)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.sampled_from([0, 1, 2**31, 2**32 - 1]), min_size=8, max_size=20), st.integers(0, 12))
+def test_mask_of_equal_words(words, at):
+    at = min(at, len(words) - 8)
+    data = np.array(words, np.uint32)
+    data.setflags(write=False)
+    for value in (0, 1, 2**32 - 1):
+        found = alike(data, np.uint64(at), np.uint32(value))
+        assert found == sum(1 << i for i, word in enumerate(words[at : at + 8]) if word == value)

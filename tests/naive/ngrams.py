@@ -94,9 +94,7 @@ def grams(tokens: Sequence, n: int) -> list[tuple]:
 def discounts(counts: Counter) -> list[float]:
     """What is taken from counts of 0, 1, 2, and more."""
     n = Counter(counts.values())
-    if all(n[k] for k in (1, 2, 3, 4)):
-        y = n[1] / (n[1] + 2 * n[2])
-        found = [0.0] + [k - (k + 1) * y * n[k + 1] / n[k] for k in (1, 2, 3)]
-        if all(d >= 0 for d in found) and all(found[k] < k for k in (1, 2, 3)):
-            return found
-    return [0, 0.5, 1, 1.5]
+    if not all(n[k] for k in (1, 2, 3, 4)):
+        return [0, 0.5, 1, 1.5]
+    y = n[1] / (n[1] + 2 * n[2])
+    return [0, *(max(k / 10, k - (k + 1) * y * n[k + 1] / n[k]) for k in (1, 2, 3))]

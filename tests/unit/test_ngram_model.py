@@ -1,5 +1,6 @@
 import itertools
 import random
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -49,6 +50,43 @@ def test_counts_add_and_subtract_exactly(unit, some, others, order):
     both = count(array(some + others), order=order, unit=unit)
     assert same(one.merge(two), both)
     assert same(both.subtract(two), one)
+
+
+@settings(deadline=None, max_examples=40)
+@given(TEXTS, st.integers(1, 5))
+def test_counts_are_those_of_plain_python(texts, order):
+    found = count(array(["before", *texts]).slice(1), order=order, unit="words")
+    places = zip(found.spelled[2:-1], found.spelled[3:], strict=True)
+    words = [naive.START, naive.END, *(bytes(found.spelling[a:b]).decode() for a, b in places)]
+    grams = [(word,) for word in words]
+    for level in range(order):
+        if level:
+            grams = [(*grams[int(key) >> 32], words[int(key) & 0xFFFFFFFF]) for key in found.keys[level]]
+        expected = Counter(
+            gram for text in texts for gram in naive.grams([naive.START, *naive.words(text), naive.END], level + 1)
+        )
+        assert expected == Counter(dict(zip(grams, found.counts[level].tolist(), strict=True)))
+        assert (found.keys[level][1:] > found.keys[level][:-1]).all()
+
+
+def zipfian(seed, texts):
+    chance = random.Random(seed)
+    return [[int(chance.paretovariate(0.8)) % 997 for _ in range(chance.randint(0, 12))] for _ in range(texts)]
+
+
+@pytest.mark.parametrize(
+    ("prune", "kenlm"),
+    [
+        ((), [3.7623, 4.5085, 15.4871, 10.0571, 32.8281, 27.8432]),
+        ((1, 1, 2), [3.7623, 4.4637, 15.3242, 9.9444, 32.7473, 26.8251]),
+    ],
+)
+def test_the_plain_model_is_kenlm(prune, kenlm):
+    """What `lmplz -o 3`, with `--prune 0 0 1` the second time, gives, in bits a text."""
+    texts = zipfian(1, 250)
+    types = {token for text in texts for token in text}
+    plain = naive.Model(texts, 3, lambda _: 1 / (len(types) + 2), prune)
+    assert [sum(plain.bits(text)) for text in zipfian(2, 6)] == pytest.approx(kenlm, abs=2e-4)
 
 
 @pytest.mark.parametrize("size", [60, 500])
