@@ -18,7 +18,7 @@ import numpy as np
 from curate.algorithms import ngram_files as files
 from curate.algorithms.ngram_counts import Counts, count, of_sequences
 from curate.algorithms.ngram_tokens import Sequences, Unit, read, spans, tokens_of
-from curate.errors import UsageError
+from curate.errors import DataError, UsageError
 from curate.kernels import arrow
 from curate.kernels import ngram_estimate as estimation
 from curate.kernels import ngram_score as scoring
@@ -133,8 +133,11 @@ class NgramModel:
     def load(path: str | Path) -> NgramModel:
         """A saved model, mapped into memory. Raises UsageError when there is no such file, DataError for another."""
         said, arrays = files.read(Path(path), _KIND)
-        parts = tuple(_restored(part, arrays) for part in said["parts"])
-        return NgramModel(said["order"], said["unit"], said["tokenizer"], parts)
+        try:
+            parts = tuple(_restored(part, arrays) for part in said["parts"])
+            return NgramModel(said["order"], said["unit"], said["tokenizer"], parts)
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise DataError(f"{_KIND} {path}: damaged: {error}") from None
 
     def _costs(self, found: Sequences) -> tuple[np.ndarray, np.ndarray]:
         """The bits of every token, float64, and whether no part knows it."""
@@ -279,5 +282,7 @@ def _described(part: _Part, arrays: list[np.ndarray]) -> dict:
 
 def _restored(described: dict, arrays: list[np.ndarray]) -> _Part:
     tables, slots = arrays.pop(0), arrays.pop(0)
+    if (np.diff(tables.astype(np.int64)) < 1).any() or tables[0] != 0 or tables[-1] * scoring.WORDS != len(slots):
+        raise ValueError("its tables are not of the sizes that it says")
     spelling = None if described["spelling"] is None else _restored(described["spelling"], arrays)
     return _Part(tables, slots, described["unseen"], spelling, described["weight"])

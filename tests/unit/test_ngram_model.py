@@ -224,6 +224,10 @@ def test_what_cannot_be(tmp_path):
             wrong()
     with pytest.raises(DataError):
         counts.subtract(count(array(["a b", "b"]), order=2))
-    (tmp_path / "other").write_bytes(b"something else")
-    with pytest.raises(DataError):
-        NgramModel.load(tmp_path / "other")
+    estimate(counts).save(tmp_path / "model")
+    whole = (tmp_path / "model").read_bytes()
+    damaged = whole.replace(b'"spelling": null', b'"spelling": 7777')
+    for other in (b"something else", b"", whole[:-64], whole[:60], damaged, whole.replace(b"uint64", b"uint32")):
+        (tmp_path / "other").write_bytes(other)
+        with pytest.raises(DataError):
+            NgramModel.load(tmp_path / "other")
