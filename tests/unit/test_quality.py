@@ -81,9 +81,7 @@ def pool(tmp_path_factory) -> Path:
     """Sums and prose, scored for likeness to sums."""
     root = tmp_path_factory.mktemp("quality")
     sums = [f"What is {i} plus {i + 3}? The sum of {i} and {i + 3} is {2 * i + 3}." for i in range(60)]
-    prose = [
-        f"The {word} went down to the sea in ships that day, {i} times." for i, word in enumerate(["old man"] * 40)
-    ]
+    prose = [f"The old man went down to the sea in ships that day, {i} times." for i in range(40)]
     material.write_records(root / "raw/sums.jsonl", sums[:40], source="sums")
     material.write_records(root / "raw/prose.jsonl", prose, source="prose")
     material.write_records(root / "target.jsonl", sums[40:], source="target")
@@ -121,7 +119,7 @@ def test_only_the_documents_that_are_asked_for(pool):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--scores", "text"), "--scores text: string is no number"),
+        (("--scores", "text"), "--scores text: large_string is no number"),
         (("--scores", "nothing"), "no column 'nothing'"),
         (("--keep-rates", "2"), "--keep-rates '2'"),
         (("--tokens", "many"), "--tokens 'many'"),
