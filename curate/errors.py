@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
+_MOST_NAMES = 30
+_NEAREST = 8
+
 
 class CurateError(Exception):
     """Base of all errors that are reported as one message, without a traceback."""
@@ -25,3 +31,18 @@ class IncompleteError(CurateError):
     """Some tasks failed; what is finished is kept and the same command continues."""
 
     status = 4
+
+
+def there_are(known: Iterable[str], name: str) -> str:
+    """The names that an unknown one could have been: all of them or, of many, those most like it."""
+    names = list(known)
+    if len(names) <= _MOST_NAMES:
+        return f"there are: {', '.join(names)}"
+    near = difflib.get_close_matches(name, names, _NEAREST, 0.5)
+    near += [other for other in names if name in other and other not in near]
+    return f"there are {len(names)}, such as {', '.join((near or names)[:_NEAREST])}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 document`, `2,000 documents`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

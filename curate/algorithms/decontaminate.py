@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.errors import DataError, UsageError
+from curate.errors import DataError, UsageError, counted
 from curate.kernels import arrow, contamination, words
 from curate.kernels.contamination import COLUMNS, NUMBER, SHORTEST
 
@@ -508,7 +508,8 @@ def report(model: pa.Table, ngram: int, span: int) -> list[str]:
         share = row["contaminated"] / max(1, row["items"])
         lines.append(
             f"{row['benchmark']}: {row['contaminated']:,} of {row['items']:,} items ({share:.1%}) are in "
-            f"{row['documents']:,} documents; {row['matched']:,} share a run of {ngram} tokens or more with one, "
+            f"{counted(row['documents'], 'document')}; "
+            f"{row['matched']:,} share a run of {ngram} tokens or more with one, "
             f"{row['long']:,} one of {span}"
         )
         if row["unsearchable"]:
@@ -516,6 +517,7 @@ def report(model: pa.Table, ngram: int, span: int) -> list[str]:
     found = model.filter(pc.equal(model["kind"], "item"))
     worst = found.sort_by([("documents", "descending"), ("item", "ascending")]).slice(0, _LISTED).to_pylist()
     lines += [
-        f"  {row['item']}: in {row['documents']:,} documents, {row['span']} of {row['tokens']} tokens" for row in worst
+        f"  {row['item']}: in {counted(row['documents'], 'document')}, {row['span']} of {row['tokens']} tokens"
+        for row in worst
     ]
     return lines

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.errors import UsageError
+from curate.errors import UsageError, counted
 from curate.kernels import arrow
 
 _WAITING = 100_000
@@ -200,7 +200,7 @@ def report_lines(model: pa.Table, column: str, summary: pa.Table | None) -> list
         lines.append(f"{row['cluster']:>7} {row['documents']:>10,} {row['bytes']:>13,}  {row['reason'][:100]}")
         lines += [f"{'':>34}{said[:90]}"] if said else []
     if rest := gone[_MOST_SHOWN:]:
-        lines.append(f"and {len(rest):,} smaller with {sum(row['documents'] for row in rest):,} documents")
+        lines.append(f"and {len(rest):,} smaller with {counted(sum(row['documents'] for row in rest), 'document')}")
     lines += [] if gone else _ranges(there)
     return [*lines, *_warnings(rows, nowhere)]
 
@@ -225,7 +225,7 @@ def _warnings(rows: list[dict], nowhere: dict) -> list[str]:
         if unknown:
             lines.append(f"warning: no document of {len(unknown):,} clusters has a value of {name[5:]}; they stay")
     if nowhere["documents"]:
-        lines.append(f"no verdict on {nowhere['documents']:,} documents that are in no cluster")
+        lines.append(f"no verdict on {counted(nowhere['documents'], 'document')} in no cluster")
     return lines
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from curate.algorithms.batches import batches
 from curate.algorithms.pii_tables import lookup, words
+from curate.errors import counted
 from curate.kernels import arrow
 from curate.kernels import pii as kernels
 from curate.kernels.pii_phones import MOST_GROUPS
@@ -91,4 +92,6 @@ def report_lines(summary: pa.Table) -> list[str]:
     """What was found of each kind."""
     rows = summary.to_pylist()
     found = [f"{row['matches']:,} {row['kind']} in {row['documents']:,}" for row in rows[:-1] if row["matches"]]
-    return [f"{rows[-1]['documents']:,} documents with personal data" + (f": {', '.join(found)}" if found else "")]
+    return [
+        f"{counted(rows[-1]['documents'], 'document')} with personal data" + (f": {', '.join(found)}" if found else "")
+    ]

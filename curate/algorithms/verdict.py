@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from curate.algorithms import rule_columns
 from curate.algorithms.url_lists import UrlList
+from curate.errors import counted
 from curate.kernels import arrow
 
 GOPHER_REPETITION = {
@@ -209,7 +210,7 @@ def report_lines(summary: pa.Table) -> list[str]:
     idle = sum(row["failed"] == 0 for row in rows.values())
     lines = [*_aligned(table), *([f"rules that no document fails: {idle}"] if idle else [])]
     if unknown["first"]:
-        lines.append(f"no verdict on {unknown['first']:,} documents that the rules say nothing of")
+        lines.append(f"no verdict on {counted(unknown['first'], 'document')} that the rules say nothing of")
     return lines
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from curate.cli.printing import emit_json, number, short, size
-from curate.errors import UsageError
+from curate.errors import UsageError, counted
 
 if TYPE_CHECKING:
     from curate.runtime.clusters import Clusters
@@ -164,7 +164,7 @@ def _one(found: Clusters, cluster: int, as_json: bool) -> None:
 def _print_one(row: dict[str, Any], total: int) -> None:
     width = _width()
     share = row["documents"] / max(1, total)
-    print(f"cluster {row['cluster']}: {number(row['documents'])} documents ({share:.1%}), ", end="")
+    print(f"cluster {row['cluster']}: {counted(row['documents'], 'document')} ({share:.1%}), ", end="")
     print(f"{short(row['tokens'])} tokens, {size(row['bytes'])}")
     print(f"distance to its centre: {row['mean_distance']:.3f} on average, {row['radius']:.3f} at most")
     for name, said in _said({**row, "nearest_texts": [], "farthest_texts": []}):

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from curate.cli.printing import emit_json, number, size, table
+from curate.errors import counted
 
 MARKS = {"same": ("", ""), "first": ("[-", "-]"), "second": ("{+", "+}"), "skipped": (" ... ", " ... ")}
 COLOURS = {"first": "31", "second": "32", "skipped": "2"}
@@ -147,7 +148,9 @@ def _layer(layer: dict[str, Any], identity: str) -> Iterator[str]:
         stays = layer["values"].get(f"{layer['layer']}_keep") is True
         yield from _duplicates(duplicates, "is most like" if stays else "duplicates")
     if naming := layer.get("duplicated_by"):
-        yield f"  {number(naming['count'])} documents here duplicate it" + (":" if naming["count"] else "")
+        count = naming["count"]
+        does = "duplicates" if count == 1 else "duplicate"
+        yield f"  {counted(count, 'document')} here {does} it" + (":" if count else "")
         rows = [
             (row["id"], row["source"], size(row["bytes"]), _similarity(row["similarity"])) for row in naming["first"]
         ]

@@ -8,6 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from curate.errors import counted
+
 
 def number(value: float) -> str:
     """12,345 for counts."""
@@ -76,7 +78,7 @@ class Reporter:
         left = event.seconds / event.done * (event.tasks - event.done)
         text = f"{event.title}: {event.phase} {event.done}/{event.tasks}"
         if event.rows:
-            text += f", {number(event.rows)} documents, {size(rate)}/s"
+            text += f", {counted(event.rows, 'document')}, {size(rate)}/s"
         text += f", {duration(left)} left"
         if self._moving:
             sys.stderr.write(f"\r\x1b[K{text[:118]}")
@@ -115,9 +117,9 @@ def removed_text(ledger: dict[str, Any]) -> str:
         for name, count in ledger["counts"].items()
         if name.endswith(("_keep false", "_capped true")) or name.startswith(_LEFT_OUT)
     ]
-    changed = number(ledger["counts"].get("documents_changed", 0))
+    changed = counted(ledger["counts"].get("documents_changed", 0), "document")
     parts += [
-        f"{unit} {number(ledger['counts'][f'{unit}_removed'])} of {changed} documents"
+        f"{unit} {number(ledger['counts'][f'{unit}_removed'])} of {changed}"
         for unit in ("lines", "paragraphs", "words")
         if ledger["counts"].get(f"{unit}_removed")
     ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from curate.cli.printing import Reporter, duration, number, removed_text, short, size, table
-from curate.errors import UsageError
+from curate.errors import UsageError, counted
 from curate.stage import Stage, StageConfig
 
 if TYPE_CHECKING:
@@ -364,7 +364,7 @@ def explain_lines(found: dict[str, Any]) -> list[str]:
     inputs = found["inputs"]
     if isinstance(inputs, dict):
         inputs = [f"{path} ({', '.join(layers)})" for path, layers in inputs.items()]
-    lines.append(f"  inputs:  {'; '.join(inputs)}; {number(found['documents'])} documents, {size(found['bytes'])}")
+    lines.append(f"  inputs:  {'; '.join(inputs)}; {counted(found['documents'], 'document')}, {size(found['bytes'])}")
     if "waits" in found:
         lines.append(f"  {found['waits']}; as things are:")
     if not found["tasks"]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from curate.errors import UsageError
+from curate.errors import UsageError, there_are
 from curate.runtime.old import INDEX, old_columns
 from curate.stage import Stage, StageConfig
 from curate.storage.corpus import DOCUMENTS, Corpus
@@ -162,7 +162,7 @@ def _unknown_column(column: str, corpus: Corpus, owners: dict[str, str], known: 
     ]
     close = difflib.get_close_matches(column, owners, 1)
     hint = f"; `curate {adds[0]} {corpus.path}` adds it" if adds else f" (did you mean '{close[0]}'?)" if close else ""
-    return f"{corpus.path}: no column '{column}'{hint}; there are: {', '.join(owners)}"
+    return f"{corpus.path}: no column '{column}'{hint}; {there_are(owners, column)}"
 
 
 def read_old(

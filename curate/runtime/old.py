@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from curate.errors import UsageError
+from curate.errors import UsageError, there_are
 from curate.runtime.checks import renamed
 from curate.stage import Against, CorpusMarker, Stage, StageConfig, marked
 from curate.storage.corpus import DOCUMENTS, Corpus, named
@@ -89,7 +89,7 @@ def _located(corpus: Corpus, stage: Stage, config: StageConfig, layer: str, uses
         elif own in owners:
             found[column] = owners[own]
         else:
-            raise UsageError(f"{corpus.path}: no column '{own}'; there are: {', '.join(owners)}")
+            raise UsageError(f"{corpus.path}: no column '{own}'; {there_are(owners, own)}")
     for owner in sorted({DOCUMENTS, layer, *(owner for owner in found.values() if owner != INDEX)}):
         if why := corpus.stale(owner):
             raise UsageError(f"{corpus.path}: layer '{owner}' is stale: {why}; make it again first")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from curate.errors import UsageError
+from curate.errors import UsageError, there_are
 from curate.runtime.inputs import layer_schema
 from curate.storage import shard as shards
 from curate.storage.corpus import DOCUMENTS, Corpus
@@ -92,5 +92,5 @@ class Opened:
                     raise UsageError(
                         f"{self.corpus.path}: column '{name}' is in layer '{layer}', which is stale: {why}"
                     )
-            raise UsageError(f"{self.corpus.path}: no column '{name}'; there are: {', '.join(there)}")
+            raise UsageError(f"{self.corpus.path}: no column '{name}'; {there_are(there, name)}")
         return {name: there[name] for name in dict.fromkeys(names)} or {"id": DOCUMENTS}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from curate.errors import DataError, IncompleteError, UsageError
+from curate.errors import DataError, IncompleteError, UsageError, counted
 from curate.runtime.commit import check_inputs, commit, folders, forget_others, forget_work, sync, tidy
 from curate.runtime.executors.base import Executor, Outcome, Task
 from curate.runtime.fingerprint import planned_options
@@ -269,7 +269,7 @@ class _Run:
     def _too_many(self, share: str = "") -> None:
         allowed = f"{self._allowed:.3%}" if self._is_share else f"{self._allowed:.0f}"
         raise DataError(
-            f"{self._plan.title}: {self._quarantined}{share} documents could not be used, more than "
+            f"{self._plan.title}: {_documents(self._quarantined, share)} could not be used, more than "
             f"--max-errors {allowed}; "
             f"mend the source, or continue with a higher --max-errors (nothing that is finished is redone); "
             f"`curate show {shlex.quote(self._plan.target)} --rejects` lists them:\n{self._examples()}"
@@ -278,6 +278,10 @@ class _Run:
     def _examples(self) -> str:
         rows = first_rejects(self._plan.output, 3)
         return "\n".join(f"  {row['file']}: {row['unit']} {row['position']}: {row['reason']}" for row in rows)
+
+
+def _documents(number: int, share: str) -> str:
+    return f"{number:,}{share} documents" if share else counted(number, "document")
 
 
 def _raise(plan: Plan, failed: list[Outcome], tasks: int) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.algorithms import where as where_
-from curate.errors import UsageError
+from curate.errors import UsageError, there_are
 from curate.storage import files
 from curate.storage import shard as shards
 from curate.storage.corpus import DOCUMENTS, Corpus, Generation, generations
@@ -119,7 +119,7 @@ def _chosen(table: pa.Table, expression: str | None) -> pa.Table:
     if expression is None:
         return table
     if unknown := where_.unknown(expression, table.column_names):
-        raise UsageError(f"--where: no column '{unknown[0]}' here; there are: {', '.join(table.column_names)}")
+        raise UsageError(f"--where: no column '{unknown[0]}' here; {there_are(table.column_names, unknown[0])}")
     return table.filter(pa.array(where_.mask(table, expression)[0]))
 
 

@@ -281,7 +281,7 @@ def test_what_is_allowed_is_no_part_of_the_fingerprint(bad):
 def test_a_layer_counts_its_errors_too(root):
     given = {"corpus": str(root / "pool"), "as_": "other"}
     total = running.step("tally", {}, max_errors="1", **{**given, "as_": "third"}).executed
-    with pytest.raises(DataError, match="tally as other: 1 documents could not be used"):
+    with pytest.raises(DataError, match="tally as other: 1 document could not be used"):
         running.step("tally", {}, **given)
     result = running.step("tally", {}, max_errors="1", **given)
     assert 0 < result.executed < total

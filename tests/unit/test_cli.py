@@ -163,7 +163,7 @@ def test_a_mistake_is_one_message_and_status_2(root, tmp_path, arguments, messag
 def test_too_many_errors_are_status_3(root, tmp_path):
     done = command("lines", root / "raw", "--to", tmp_path / "x")
     assert done.returncode == 3 and "Traceback" not in done.stderr
-    assert "1 documents could not be used, more than --max-errors 0" in done.stderr
+    assert "1 document could not be used, more than --max-errors 0" in done.stderr
 
 
 def test_a_failed_verify_is_status_3(root, tmp_path):

@@ -93,7 +93,7 @@ def test_a_list_and_bounds_together():
     assert lines[4:] == [
         "warning: the list names clusters without documents: 700",
         "warning: no document of 1 clusters has a value of score; they stay",
-        "no verdict on 1 documents that are in no cluster",
+        "no verdict on 1 document in no cluster",
     ]
 
 

@@ -150,7 +150,7 @@ def test_the_summary_adds_up_and_is_told():
     lines = verdict.report_lines(summary)
     assert lines[1].split() == ["max_hash_ratio", "0.1", "1", "33.3%", "14.3%", "1", "0"]
     assert lines[3].split() == ["kept", "1", "33.3%", "57.1%"]
-    assert lines[-1] == "no verdict on 1 documents that the rules say nothing of"
+    assert lines[-1] == "no verdict on 1 document that the rules say nothing of"
     assert verdict.report_lines(verdict.united([], list(rules), rules))[1].split() == ["kept", "0", "0.0%", "0.0%"]
 
 
