@@ -19,8 +19,11 @@ from curate.storage.corpus import DOCUMENTS, Corpus
 from curate.storage.manifest import Manifest
 
 
-def check_likewise(source: Input, column: str, known: Mapping[str, Stage]) -> None:
-    """Raise UsageError when the layer of a column cannot be made of other documents, with the next step."""
+def check_likewise(source: Input, column: str, known: Mapping[str, Stage]) -> int:
+    """Raise UsageError when the layer of a column cannot be made of other documents, with the next step.
+
+    Gives the bytes that its stage states for none, which are those of its model.
+    """
     corpus, layer = Corpus(source.path), source.columns[column]
     manifest = corpus.must(layer)
     stage = known.get(manifest.stage)
@@ -43,7 +46,8 @@ def check_likewise(source: Input, column: str, known: Mapping[str, Stage]) -> No
             f"{source.path}: '{column}' says what a document is among others of the corpus, so that no other document "
             "can have one; name a column that a document's text alone decides"
         )
-    _options(corpus, manifest, stage)
+    config = _options(corpus, manifest, stage)
+    return stage.memory(Load("apply", 0, 0, 0), config) if stage.memory else 0
 
 
 class _Step(NamedTuple):
@@ -113,18 +117,6 @@ def _step(source: Input, column: str, known: Callable[[str], Stage]) -> _Step:
 def _marks(corpus: Corpus, manifest: Manifest) -> tuple[Any, ...]:
     footer = shards.read_footer(corpus.generation(manifest.layer, manifest.generation).model) or {}
     return manifest.stage, manifest.revision, manifest.options["options"], footer.get("digest")
-
-
-def memory(source: Input, columns: Sequence[str], known: Mapping[str, Stage]) -> int:
-    """Bytes that the stages of some columns state for no documents: their models."""
-    total = 0
-    for column in columns:
-        corpus = Corpus(source.path)
-        manifest = corpus.must(source.columns[column])
-        stage = known[manifest.stage]
-        if stage.memory:
-            total += stage.memory(Load("apply", 0, 0, 0), _options(corpus, manifest, stage))
-    return total
 
 
 def _marked(table: pa.Table) -> pa.Table:

@@ -15,7 +15,6 @@ from curate.runtime.checks import check_circle, check_existing, check_names, che
 from curate.runtime.fingerprint import absolute_options, digest, resolved_options, without_alarms
 from curate.runtime.inputs import Input, carried_layers, read_inputs, read_old, wanted_columns
 from curate.runtime.likewise import check_likewise
-from curate.runtime.likewise import memory as likewise_bytes
 from curate.runtime.old import old_corpora
 from curate.stage import DecisionMarker, InputShard, PathMarker, SourceFile, Stage, StageConfig, marked
 from curate.storage import sources
@@ -138,8 +137,7 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
     carried = carried_layers(stage, request.carry, corpora)
     inputs, shards, contents = read_inputs(stage, corpora, wanted_columns(stage, config, request.where), carried, known)
     alike = [column for census in stage.before if census.likewise for column in census.likewise(config)]
-    for column in alike:
-        check_likewise(inputs[0], column, known())
+    likewise_bytes = sum(check_likewise(inputs[0], column, known()) for column in alike)
     old_inputs, old, old_contents = read_old(stage, config, layer, target)
     if stage.makes == "layer":
         check_circle(corpora[0][1], layer, contents)
@@ -183,7 +181,7 @@ def make(stage: Stage, config: StageConfig, request: Request, known: Callable[[]
         settings=settings,
         sources=_sources(stage, config, target, corpora),
         source_bytes=sum(file.size for file in files),
-        likewise_bytes=likewise_bytes(inputs[0], alike, known()) if alike else 0,
+        likewise_bytes=likewise_bytes,
     )
     existing = existing_manifest(plan)
     check_existing(stage, plan, existing, request)
