@@ -1,4 +1,4 @@
-"""fastText classifiers (Joulin et al. 2017, arXiv 1607.01759): trained here, or anybody's, and their probabilities.
+"""fastText classifiers (Joulin et al. 2017, arXiv 1607.01759): trained here, or anybody's, and their scores.
 
 A text becomes one line, since fastText reads lines of words. As `tokens` (what a model trained here
 is trained on and reads) it is lower-cased, words and runs of punctuation (`\\w+|[^\\w\\s]+`) are set
@@ -8,35 +8,57 @@ its newlines become spaces.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.algorithms import fasttext_model, fasttext_train, iso639, scores
+from curate.algorithms import fasttext_measure, fasttext_model, fasttext_train, iso639
 from curate.errors import DataError, UsageError
 from curate.kernels import arrow, hashing, wordpunct
 
-POSITIVE = "__label__positive"
-NEGATIVE = "__label__negative"
-KNOWN_POSITIVE = (POSITIVE, "__label__hq")
+PREFIX = "__label__"
+POSITIVE = PREFIX + "positive"
+NEGATIVE = PREFIX + "negative"
+KNOWN_POSITIVE = (POSITIVE, PREFIX + "hq")
 EXAMPLE_CHARACTERS = 20_000
 """How much of the beginning of an example is trained on."""
 FEWEST_EXAMPLES = 20
-HELD_OUT = 10
-"""One example in this many is not trained on."""
 
 _PIECE_BYTES = 1 << 20
+
+Score = Literal["label", "top", "mean"]
+"""Probability of some labels, of the likeliest label, or the mean of the labels, which are numbers then."""
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A fastText model, and the number of the label whose probability is asked for."""
+    """A fastText model, and what its score is. weights: float32 (labels,), what each probability counts.
+
+    text: the labels without `__label__`, string. calibration: slope and intercept, or None.
+    """
 
     model: fasttext_model.Loaded
-    label: int
+    score: Score
+    weights: np.ndarray
+    text: pa.Array
+    calibration: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Examples:
+    """lines: large_string (n,), as a model reads them. labels: int64 (n,), of each line its label among `names`.
+
+    origins: string (n,), the document or file that each comes from. The labels rise.
+    """
+
+    lines: pa.Array
+    labels: np.ndarray
+    names: list[str]
+    origins: pa.Array
 
 
 def as_tokens(texts: arrow.Array) -> pa.LargeStringArray:
@@ -45,74 +67,121 @@ def as_tokens(texts: arrow.Array) -> pa.LargeStringArray:
     offsets = np.empty(len(values) + 1, dtype=np.int64)
     data = np.empty(3 * int(values.offsets[-1] - values.offsets[0]), dtype=np.uint8)
     wordpunct.join_tokens(values.offsets, values.data, wordpunct.tables(), offsets, data)
-    return pc.replace_substring(arrow.string_array(offsets, data[: offsets[-1]]), "__label__", "label")
+    return pc.replace_substring(arrow.string_array(offsets, data[: offsets[-1]]), PREFIX, "label")
 
 
-def examples(texts: arrow.Array) -> pa.LargeStringArray:
-    """The beginnings of some texts as tokens, those without any left out."""
-    beginnings = pc.utf8_slice_codeunits(arrow.combined(texts), 0, EXAMPLE_CHARACTERS)
-    lines = as_tokens(beginnings)
-    return lines.filter(pc.greater(pc.binary_length(lines), 0))
+EXAMPLES = pa.schema([("line", pa.large_string()), ("label", pa.string()), ("origin", pa.string())])
 
 
-MODEL = pa.schema(
-    [
-        ("bin", pa.large_binary()),
-        ("positive", pa.int64()),
-        ("negative", pa.int64()),
-        ("positive_held_out", pa.int64()),
-        ("negative_held_out", pa.int64()),
-        ("auc", pa.float64()),
-        ("accuracy", pa.float64()),
-        ("positive_scores", pa.list_(pa.int64())),
-        ("negative_scores", pa.list_(pa.int64())),
-    ]
-)
-"""A model file in pieces, one a row, since a whole one as one value costs Parquet many copies of it. The same in
-every row: the numbers of texts trained on and held out; and of those held out the area under the curve, the accuracy
-at 0.5, and how many score in each of `scores.unit_edges`."""
+def examples(texts: arrow.Array, labels: arrow.Array | str, origins: arrow.Array | str, *, tokens: bool) -> pa.Table:
+    """The beginnings of texts as lines, with label and origin, those without a word left out: rows of `EXAMPLES`."""
+    lines = pc.utf8_slice_codeunits(arrow.combined(texts), 0, EXAMPLE_CHARACTERS)
+    lines = as_tokens(lines) if tokens else pc.replace_substring(lines, "\n", " ")
+    columns = [lines, *(_column(given, len(lines)) for given in (labels, origins))]
+    table = pa.table(columns, schema=EXAMPLES)
+    return table.filter(pa.array(fasttext_model.with_words(lines)))
 
 
-def untrained() -> pa.Table:
-    """A row of `MODEL` for a model that was not trained here: all null."""
-    return pa.Table.from_pylist([{}], schema=MODEL)
+def _column(given: arrow.Array | str, rows: int) -> pa.Array:
+    if isinstance(given, str):
+        return pa.array([given], pa.string()).take(pa.array(np.zeros(rows, dtype=np.int64)))
+    return arrow.combined(given).cast(pa.string())
 
 
-def train(positives: arrow.Array, negatives: arrow.Array, *, epochs: int, seed: int) -> pa.Table:
-    """Train a classifier on lines of `examples`; gives the rows of `MODEL`.
+def gathered(tables: Sequence[pa.Table], names: Sequence[str] | None) -> Examples:
+    """Rows of `EXAMPLES` by label; without names the labels are those there are, in order, blanks in them as `_`."""
+    table = pa.concat_tables([EXAMPLES.empty_table(), *tables]).combine_chunks()
+    labels = table["label"].combine_chunks()
+    if names is None:
+        labels = pc.binary_join_element_wise(PREFIX, pc.replace_substring_regex(labels, r"[ \n\r\t\v\f\x00]+", "_"), "")
+        names = sorted(pc.unique(labels).to_pylist())
+    numbers = arrow.numbers(pc.index_in(labels, pa.array(names, pa.string()))).astype(np.int64)
+    order = np.argsort(numbers, kind="stable")
+    table = table.take(pa.array(order))
+    return Examples(arrow.combined(table["line"]), numbers[order], list(names), arrow.combined(table["origin"]))
 
-    Repeats, and negatives that are also positive, are left out. In the order of a hash of the text, the first tenth
-    of each class is held out and the others are trained on: one thread, dimension 64, word bigrams in 200,000 buckets,
-    words seen three times. The result hangs on the texts and the seed alone. Holds twice the bytes of the lines, and
-    400 MB for the model. Raises DataError when a class has too few texts.
+
+MODEL = pa.schema([("bin", pa.large_binary()), ("names", pa.list_(pa.string())), *fasttext_measure.FIGURES])
+"""A model file in pieces, one a row, since a whole one as one value costs Parquet many copies of it. The first row
+also has the labels in the order of training and what `fasttext_measure.measured` found."""
+
+
+def train(given: Examples, *, epochs: int, seed: int, folds: int = 0, main: Sequence[str] = (POSITIVE,)) -> pa.Table:
+    """Train a classifier; gives the rows of `MODEL`.
+
+    Repeats are left out, of equal lines with several labels all but the first label. Without folds, in the order of a
+    hash of the line, the first tenth of each class is held out, measured, and not trained on. With folds, so many
+    models each judge the share of the lines that they were not trained on, and the model is trained on all. The result
+    hangs on the texts and the seed alone. Holds twice the bytes of the lines, and 400 MB for a model in the making.
+    Raises DataError when a class has too few texts.
     """
-    lines, first_negative = _concatenated(positives, negatives), len(positives)
-    rows = _in_order(lines, seed)
-    classes = [rows[rows < first_negative], rows[rows >= first_negative]]
-    if min(map(len, classes)) < FEWEST_EXAMPLES:
-        raise DataError(
-            f"fasttext: {len(classes[0])} positive and {len(classes[1])} negative texts to train on, where "
-            f"{FEWEST_EXAMPLES} of each are needed (repeats, texts without a word and negatives that are also positive "
-            "do not count); give more files"
+    rows = _in_order(given.lines, seed)
+    labels = given.labels[rows]
+    _check_enough(np.bincount(labels, minlength=len(given.names)), given.names)
+
+    def trained(chosen: np.ndarray) -> bytes:
+        return fasttext_train.model_bytes(
+            given.lines, rows[chosen], given.labels, given.names, epochs=epochs, seed=seed
         )
-    held_out = [found[: math.ceil(len(found) / HELD_OUT)] for found in classes]
-    kept = rows[~np.isin(rows, np.concatenate(held_out))]
-    labels = (np.arange(len(lines)) >= first_negative).astype(np.int64)
-    model = fasttext_train.model_bytes(lines, kept, labels, [POSITIVE, NEGATIVE], epochs=epochs, seed=seed)
-    classifier = _classifier(model)
-    high, low = (_predict_lines(classifier, lines.take(pa.array(found))).astype(np.float64) for found in held_out)
-    figures = {
-        "positive": len(classes[0]) - len(high),
-        "negative": len(classes[1]) - len(low),
-        "positive_held_out": len(high),
-        "negative_held_out": len(low),
-        "auc": area_under_curve(high, low),
-        "accuracy": float((np.count_nonzero(high >= 0.5) + np.count_nonzero(low < 0.5)) / (len(high) + len(low))),
-        "positive_scores": _binned(high),
-        "negative_scores": _binned(low),
-    }
+
+    if folds:
+        parts = [np.arange(len(rows)) % folds == fold for fold in range(folds)]
+        found = [_judged(trained(~part), given, rows[part]) for part in parts]
+        judged, model = np.concatenate([np.flatnonzero(part) for part in parts]), trained(np.ones(len(rows), np.bool_))
+    else:
+        part = fasttext_measure.held_out(labels)
+        model = trained(~part)
+        found, judged = [_judged(model, given, rows[part])], np.flatnonzero(part)
+    measured = fasttext_measure.measured(
+        np.concatenate(found),
+        labels[judged],
+        [name.removeprefix(PREFIX) for name in given.names],
+        np.isin(given.names, list(main)),
+    )
+    doubtful = fasttext_measure.doubtful(measured, given.lines, given.origins, rows[judged]) if folds else []
+    counts = np.bincount(labels, minlength=len(given.names))
+    trained_on = counts if folds else counts - np.bincount(labels[judged], minlength=len(given.names))
+    return _as_rows(model, given.names, measured.figures(trained_on.tolist(), folds, doubtful))
+
+
+def _as_rows(model: bytes, names: Sequence[str], figures: dict) -> pa.Table:
     pieces = [model[start : start + _PIECE_BYTES] for start in range(0, len(model), _PIECE_BYTES)]
-    return pa.Table.from_pylist([{"bin": piece, **figures} for piece in pieces], schema=MODEL)
+    first = {"bin": pieces[0] if pieces else None, "names": list(names), **figures}
+    return pa.Table.from_pylist([first, *({"bin": piece} for piece in pieces[1:])], schema=MODEL)
+
+
+def measure(classifier: Classifier, given: Examples) -> pa.Table:
+    """How a model that stands does on examples, those of the first name being the ones wanted: rows of `MODEL`.
+
+    Raises DataError when a class has too few texts.
+    """
+    rows = _in_order(given.lines, 0)
+    labels = given.labels[rows]
+    _check_enough(np.bincount(labels, minlength=2), given.names)
+    scores, _ = _scored(classifier, given.lines.take(pa.array(rows)))
+    found = fasttext_measure.measured(
+        np.column_stack([scores, 1 - scores]), labels, ["positive", "negative"], np.array([True, False])
+    )
+    return _as_rows(b"", given.names, found.figures([0, 0], 0, []))
+
+
+def _check_enough(counts: np.ndarray, names: Sequence[str]) -> None:
+    if len(counts) < 2 or counts.min() < FEWEST_EXAMPLES:
+        listed = [f"{count} {name.removeprefix(PREFIX)}" for count, name in zip(counts, names, strict=True)]
+        raise DataError(
+            f"fasttext: {' and '.join(listed) or 'no'} texts to learn from, where {FEWEST_EXAMPLES} of each of two "
+            "kinds or more are needed (repeats, texts without a word and negatives that are also positive do not "
+            "count); give more files, or rules that more documents fulfil"
+        )
+
+
+def _judged(model: bytes, given: Examples, rows: np.ndarray) -> np.ndarray:
+    """Probabilities that a model gives to lines of labels: float32 (rows, names)."""
+    loaded = fasttext_model.parsed(model)
+    order = [loaded.labels.index(name) for name in given.names]
+    runs = fasttext_model.runs(given.lines.take(pa.array(rows)), len(order))
+    empty = np.empty((0, len(order)), dtype=np.float32)
+    return np.concatenate([empty, *(fasttext_model.probabilities(loaded, some)[:, order] for some in runs)])
 
 
 def distil(positives: arrow.Array, negatives: arrow.Array, *, epochs: int = 5, seed: int = 0) -> pa.Table:
@@ -122,12 +191,8 @@ def distil(positives: arrow.Array, negatives: arrow.Array, *, epochs: int = 5, s
     `predict(classifier, texts, tokens=True)` in its `apply`, and `report_lines(model)` in its report. Of each text the
     first 20,000 characters count. Raises DataError when there are fewer than 20 of a kind.
     """
-    return train(examples(positives), examples(negatives), epochs=epochs, seed=seed)
-
-
-def _concatenated(*arrays: arrow.Array) -> pa.Array:
-    chunks = [chunk for array in arrays for chunk in (array.chunks if isinstance(array, pa.ChunkedArray) else [array])]
-    return arrow.combined(pa.chunked_array(chunks, pa.large_string()))
+    tables = [examples(texts, name, "", tokens=True) for texts, name in ((positives, POSITIVE), (negatives, NEGATIVE))]
+    return train(gathered(tables, [POSITIVE, NEGATIVE]), epochs=epochs, seed=seed)
 
 
 def _in_order(lines: pa.Array, seed: int) -> np.ndarray:
@@ -138,49 +203,101 @@ def _in_order(lines: pa.Array, seed: int) -> np.ndarray:
     return np.unique(hashes, return_index=True)[1]
 
 
-def load(path: str, label: str | None) -> Classifier:
-    """A model file. Without a label the first of `KNOWN_POSITIVE` that it has.
+def load(path: str, labels: Sequence[str] = (), score: Score = "label", found: pa.Table | None = None) -> Classifier:
+    """A model file. Without labels the first of `KNOWN_POSITIVE` that it has. found: what `measure` gave.
 
-    Raises UsageError when it is no supervised fastText model or lacks the label.
+    Raises UsageError when it is no supervised fastText model, lacks a label, or has labels that are no numbers where
+    their mean is wanted.
     """
-    model = fasttext_model.opened(path)
-    labels = model.labels
-    wanted = [label] if label else KNOWN_POSITIVE
-    found = [name for name in wanted if name in labels]
-    if not found:
-        known = ", ".join(labels[:20]) + (f" and {len(labels) - 20} more" if len(labels) > 20 else "")
-        raise UsageError(
-            f"--model '{path}' has no label {' or '.join(wanted)}; give one of its own by --label: {known}"
-        )
-    return Classifier(model, labels.index(found[0]))
+    calibration = None if found is None else fasttext_measure.calibration(found)
+    return classifier(fasttext_model.opened(path), f"--model '{path}'", labels, score, calibration)
 
 
-def load_trained(model: pa.Table) -> Classifier:
+def load_trained(model: pa.Table, labels: Sequence[str] = (), score: Score = "label") -> Classifier:
     """The model of `train`."""
-    return _classifier(b"".join(model["bin"].to_pylist()))
+    loaded = fasttext_model.parsed(b"".join(model["bin"].to_pylist()))
+    return classifier(loaded, "the model trained", labels, score, fasttext_measure.calibration(model))
 
 
-def _classifier(model: bytes) -> Classifier:
-    loaded = fasttext_model.parsed(model)
-    return Classifier(loaded, loaded.labels.index(POSITIVE))
+def classifier(
+    model: fasttext_model.Loaded,
+    what: str,
+    labels: Sequence[str],
+    score: Score,
+    calibration: tuple[float, float] | None = None,
+) -> Classifier:
+    """A model with the score wanted. Raises UsageError; see `load`."""
+    text = [label.removeprefix(PREFIX) for label in model.labels]
+    weights = np.zeros(len(text), dtype=np.float32)
+    if score == "mean":
+        weights[:] = [_number(label, what) for label in text]
+    if score == "label":
+        weights[[model.labels.index(label) for label in _wanted(model.labels, what, labels)]] = 1
+    return Classifier(model, score, weights, pa.array(text, pa.string()), calibration)
+
+
+def _wanted(known: list[str], what: str, labels: Sequence[str]) -> list[str]:
+    full = [label if label in known or label.startswith(PREFIX) else PREFIX + label for label in labels]
+    found = full if labels else [name for name in KNOWN_POSITIVE if name in known][:1]
+    missing = [label for label in found if label not in known]
+    if found and not missing:
+        return found
+    some = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
+    raise UsageError(
+        f"{what} has no label {' or '.join(missing or KNOWN_POSITIVE)}; give one of its own by --label: {some}; or "
+        "--score top for the likeliest"
+    )
+
+
+def _number(label: str, what: str) -> float:
+    try:
+        return float(label)
+    except ValueError:
+        raise UsageError(f"{what}: the label '{label}' is no number, so --score mean has nothing to average") from None
 
 
 def predict(classifier: Classifier, texts: arrow.Array, *, tokens: bool) -> pa.Array:
-    """The probability of the label for each text: float32, null for a text without a word.
+    """The score of each text: float32, null for a text without a word.
 
     As the library gives it, which adds 1e-5 to every probability.
     """
+    return judge(classifier, texts, tokens=tokens)["score"].combine_chunks()
+
+
+def judge(classifier: Classifier, texts: arrow.Array, *, tokens: bool) -> pa.Table:
+    """`score` (float32) and the likeliest `label` (string) of each text; both null for a text without a word."""
     runs = fasttext_model.runs(texts, len(classifier.model.labels))
-    parts = [_predict_lines(classifier, as_tokens(some) if tokens else some) for some in runs]
-    out = np.concatenate([np.empty(0, dtype=np.float32), *parts])
-    return pa.array(out, mask=np.isnan(out))
+    parts = [_scored(classifier, as_tokens(some) if tokens else some) for some in runs]
+    scores = np.concatenate([np.empty(0, dtype=np.float32), *(part[0] for part in parts)])
+    labels = np.concatenate([np.empty(0, dtype=np.int64), *(part[1] for part in parts)])
+    without = np.isnan(scores)
+    return pa.table(
+        {
+            "score": pa.array(scores, mask=without),
+            "label": classifier.text.take(pa.array(labels, mask=without)),
+        }
+    )
 
 
-def _predict_lines(classifier: Classifier, lines: pa.Array) -> np.ndarray:
-    """Probabilities of the label: float32, NaN for a line without a word."""
-    out = fasttext_model.probabilities(classifier.model, lines)[:, classifier.label].copy()
+def _scored(classifier: Classifier, lines: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Scores, float32, NaN for a line without a word, and the numbers of the likeliest labels."""
+    found = fasttext_model.probabilities(classifier.model, lines, best_only=classifier.score == "top")
+    best = found.argmax(axis=1)
+    if classifier.score == "top":
+        out = np.minimum(found[np.arange(len(best)), best], np.float32(1))
+    else:
+        out = (found * classifier.weights).sum(axis=1)
+    if classifier.score == "mean":
+        out /= np.maximum(found.sum(axis=1), np.float32(1e-30))
     out[~fasttext_model.with_words(lines)] = np.nan
-    return out
+    return out, best
+
+
+def calibrated(classifier: Classifier, scores: arrow.Array) -> pa.Array:
+    """The scores as probabilities that hold on the examples: float32, null where a score is."""
+    assert classifier.calibration is not None
+    values = fasttext_measure.logistic(arrow.numbers(scores), *classifier.calibration)
+    return pa.array(values.astype(np.float32), mask=~arrow.validity(scores))
 
 
 def load_languages(path: str) -> tuple[fasttext_model.Loaded, dict[str, str]]:
@@ -208,22 +325,6 @@ def top_labels(model: fasttext_model.Loaded, lines: pa.Array) -> tuple[list[str 
     return labels, np.minimum(scores, 1.0)
 
 
-def area_under_curve(positive: np.ndarray, negative: np.ndarray) -> float:
-    """Probability that a positive scores above a negative, a tie counting half (Mann and Whitney 1947)."""
-    ordered = np.sort(negative)
-    below, upto = (np.searchsorted(ordered, positive, side=side) for side in ("left", "right"))
-    return float((below + upto).sum() / 2 / (len(positive) * len(negative)))
-
-
-def _binned(values: np.ndarray) -> list[int]:
-    return np.histogram(np.clip(values, 0.0, 1.0), scores.unit_edges())[0].tolist()
-
-
 def report_lines(model: pa.Table) -> list[str]:
     """What training found."""
-    row = model.drop_columns(["bin"]).slice(0, 1).to_pylist()[0]
-    return [
-        f"trained on {row['positive']:,} positive and {row['negative']:,} negative texts; "
-        f"on {row['positive_held_out']:,} and {row['negative_held_out']:,} held out: "
-        f"AUC {row['auc']:.4f}, accuracy {row['accuracy']:.1%}"
-    ]
+    return fasttext_measure.lines(model)

@@ -44,7 +44,16 @@ CASES = {
     "map": Case({"sample": 100, "cluster": "cluster_domain"}, before=("embed", "dsir", "cluster")),
     "language": Case(),
     "verdict": Case({"max_hash_ratio": "off"}, before=("rules",)),
-    "fasttext": Case({"positive": [GOOD], "sample": 100, "epochs": 2}),
+    "fasttext": Case(
+        {
+            "positive": [GOOD, "bytes > 3000"],
+            "sample": 100,
+            "epochs": 2,
+            "folds": 2,
+            "calibrate": True,
+            "by": "source",
+        }
+    ),
     "dsir": Case({"target": [GOOD]}),
     "transport": Case({"target": [GOOD], "examples": 20, "sample": 40, "keep_rate": 0.3}, before=("embed",)),
     "perplexity": Case({"sample": 100, "keep": "gaussian", "keep_rate": 0.5}),
