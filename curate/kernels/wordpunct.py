@@ -34,8 +34,23 @@ _FINAL_SIGMA = np.int64(0x3C2)
 _DOTTED_CAPITAL_I = np.int64(0x130)
 _DOT_ABOVE = np.int64(0x307)
 
+_SPECIAL = np.uint32(0xFFFFFFFF)
+_CODE_POINT = np.uint32(0xFFFFFF)
+_6 = np.uint32(6)
+_12 = np.uint32(12)
+_24 = np.uint32(24)
+_0F = np.uint32(0x0F)
+_1F = np.uint32(0x1F)
+_3F = np.uint32(0x3F)
+_80 = np.uint32(0x80)
+_C0 = np.uint32(0xC0)
+_E0 = np.uint32(0xE0)
+_F0 = np.uint32(0xF0)
+_800 = np.uint32(0x800)
 _0 = np.uint64(0)
 _1 = np.uint64(1)
+_2 = np.uint64(2)
+_3 = np.uint64(3)
 _8 = np.uint64(8)
 _56 = np.uint64(56)
 _58 = np.uint64(58)
@@ -47,12 +62,17 @@ _PLACES[((_1 << np.arange(64, dtype=np.uint64)) * _DE_BRUIJN) >> _58] = np.arang
 
 
 class Tables(NamedTuple):
-    """What the loops look up: `unicode.flags()` or `unicode.words()`, `unicode.lower()`, and for every code point
-    whether it is Cased (1) or Case_Ignorable (2) (Unicode Standard, section 3.13)."""
+    """What the loops look up.
+
+    flags: `unicode.flags()` or `unicode.words()`. lower: `unicode.lower()`. casing: for every code point whether it
+    is Cased (1) or Case_Ignorable (2) (Unicode Standard, section 3.13). simple: uint32, for each code point below
+    0x10000 its lower case and, from bit 24 on, its kind, or _SPECIAL where its context or a second character counts.
+    """
 
     flags: unicode.Table
     lower: unicode.Table
     casing: np.ndarray
+    simple: np.ndarray
 
 
 class Scratch(NamedTuple):
@@ -69,7 +89,16 @@ def tables(marks: bool = False) -> Tables:
 
     marks: `\\w` is Unicode's, in which marks belong to words, as NLTK has it since 3.10; else Python's, as before.
     """
-    return Tables(unicode.words() if marks else unicode.flags(), unicode.lower(), _casing())
+    flags, lower = unicode.words() if marks else unicode.flags(), unicode.lower()
+    return Tables(flags, lower, _casing(), _simple(flags, lower))
+
+
+def _simple(flags: unicode.Table, lower: unicode.Table) -> np.ndarray:
+    bits, steps = (table.leaves.reshape(-1, 256)[table.pages[:256]].reshape(-1) for table in (flags, lower))
+    kinds = np.where(bits & WORD, _LETTERS, np.where(bits & SPACE, _GAP, _SYMBOLS)).astype(np.uint32)
+    values = (np.arange(0x10000) + steps).astype(np.uint32) | kinds << _24
+    values[[_CAPITAL_SIGMA, _DOTTED_CAPITAL_I]] = _SPECIAL
+    return values
 
 
 def _casing() -> np.ndarray:
@@ -180,28 +209,68 @@ def _ascii(piece, low, kinds):
 @njit(nogil=True, cache=True)
 def _characters(data, start, at, stop, end, tables, low, kinds, size):
     """Do the characters that begin in data[at:stop]; gives where the next one begins and the new size."""
-    flags, lower, casing = tables
-    flag_pages, flag_leaves = flags
-    lower_pages, lower_leaves = lower
+    simple = tables.simple
+    at, stop, size = np.uint64(at), np.uint64(stop), np.uint64(size)
     while at < stop:
-        code_point, length = decode(data, at)
-        bits = flag(flag_pages, flag_leaves, code_point)
-        kind = _LETTERS if bits & WORD else _GAP if bits & SPACE else _SYMBOLS
-        small = lowered(lower_pages, lower_leaves, code_point)
-        if code_point == _CAPITAL_SIGMA and _is_final(data, start, at, end, casing):
-            small = _FINAL_SIGMA
-        written = encode(small, low, size)
-        for i in range(size, size + written):
-            kinds[i] = kind
-        size += written
-        if code_point == _DOTTED_CAPITAL_I:
-            encode(_DOT_ABOVE, low, size)
-            kind = _LETTERS if flag(flag_pages, flag_leaves, _DOT_ABOVE) & WORD else _SYMBOLS
+        first = np.uint32(data[at])
+        length = _1
+        code_point = first
+        if first >= _E0:
+            code_point = (first & _0F) << _12 | (np.uint32(data[at + _1]) & _3F) << _6 | np.uint32(data[at + _2]) & _3F
+            length = _3
+        elif first >= _80:
+            code_point = (first & _1F) << _6 | np.uint32(data[at + _1]) & _3F
+            length = _2
+        entry = simple[code_point]
+        if entry == _SPECIAL or first >= _F0:
+            at, size = _special(data, start, at, end, tables, low, kinds, size)
+            continue
+        small, kind = entry & _CODE_POINT, np.uint8(entry >> _24)
+        if small < _80:
+            low[size] = small
             kinds[size] = kind
-            kinds[size + 1] = kind
-            size += 2
+            size += _1
+        elif small < _800:
+            low[size] = _C0 | small >> _6
+            low[size + _1] = _80 | small & _3F
+            kinds[size] = kind
+            kinds[size + _1] = kind
+            size += _2
+        else:
+            low[size] = _E0 | small >> _12
+            low[size + _1] = _80 | small >> _6 & _3F
+            low[size + _2] = _80 | small & _3F
+            kinds[size] = kind
+            kinds[size + _1] = kind
+            kinds[size + _2] = kind
+            size += _3
         at += length
-    return at, size
+    return np.int64(at), np.int64(size)
+
+
+@njit(nogil=True, cache=True)
+def _special(data, start, at, end, tables, low, kinds, size):
+    """Do the one character at data[at], whichever it is; gives where the next one begins and the new size."""
+    at, size = np.int64(at), np.int64(size)
+    flag_pages, flag_leaves = tables.flags
+    lower_pages, lower_leaves = tables.lower
+    code_point, length = decode(data, at)
+    bits = flag(flag_pages, flag_leaves, code_point)
+    kind = _LETTERS if bits & WORD else _GAP if bits & SPACE else _SYMBOLS
+    small = lowered(lower_pages, lower_leaves, code_point)
+    if code_point == _CAPITAL_SIGMA and _is_final(data, start, at, end, tables.casing):
+        small = _FINAL_SIGMA
+    written = encode(small, low, size)
+    for i in range(size, size + written):
+        kinds[i] = kind
+    size += written
+    if code_point == _DOTTED_CAPITAL_I:
+        encode(_DOT_ABOVE, low, size)
+        kind = _LETTERS if flag(flag_pages, flag_leaves, _DOT_ABOVE) & WORD else _SYMBOLS
+        kinds[size] = kind
+        kinds[size + 1] = kind
+        size += 2
+    return np.uint64(at + length), np.uint64(size)
 
 
 @njit(nogil=True, cache=True)
