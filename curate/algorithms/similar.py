@@ -162,6 +162,7 @@ def learned(
 
 
 def _embedded(table: pa.Table, column: str, clusters: str | None, task: int, heads: bool) -> pa.Table:
+    stored.vectors_of(table[column].slice(0, 0), column)
     vectors = stored.unit_rows(table[column])
     chosen = np.flatnonzero(arrow.validity(table[column]) & directed(vectors))
     table = table.select(["item", "text", *([clusters] if clusters else [])]).take(pa.array(chosen))

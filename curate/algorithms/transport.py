@@ -124,9 +124,11 @@ def schema(dimensions: int) -> pa.Schema:
 def embedded(make: Callable[[pa.Table], pa.Table], texts: pa.Array, column: str) -> pa.Table:
     """The vectors of the texts that have one. make: gives a table of texts that column.
 
-    Raises DataError when none has.
+    Raises DataError when none has, and UsageError for a column of something else.
     """
-    rows = _directed(make(pa.table({"text": texts}))[column])[0]
+    made = make(pa.table({"text": texts}))[column]
+    stored.vectors_of(made.slice(0, 0), column)
+    rows = _directed(made)[0]
     if not len(rows):
         raise DataError(f"--target: none of the {len(texts):,} texts drawn has a vector; give other texts")
     return pa.table({"vector": arrow.vector_array(rows)})

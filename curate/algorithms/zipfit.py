@@ -65,32 +65,33 @@ def beginnings(texts: pa.Array, window: int, compressor: Compressor) -> pa.Table
 
 
 def alignments(texts: arrow.Array, examples: pa.Table, window: int, compressor: Compressor) -> pa.Array:
-    """The alignment of each text with the examples, float32, null for an empty text. Memory: 8 MiB and 8 bytes a text.
-
-    The pairs of some texts lie in one array, each text behind room for the longest example, so that only the example
-    before them is written anew for the next pair.
-    """
+    """The alignment of each text with the examples, float32, null for an empty text. Memory: 8 MiB, 28 bytes a text."""
     values = arrow.strings(texts)
     out = np.full(len(values), np.nan)
+    ends = np.minimum(values.offsets[1:], values.offsets[:-1] + window)
+    there = np.flatnonzero(ends > values.offsets[:-1])
     at_once = max(1, _PAIRS_BYTES // (2 * window))
-    pairs = np.empty((min(at_once, max(1, len(values))), 2 * window), dtype=np.uint8)
+    pairs = np.empty((min(at_once, len(there)), 2 * window), dtype=np.uint8)
     given = [np.frombuffer(example.as_py(), dtype=np.uint8) for example in examples["example"]]
     alone = arrow.numbers(examples["compressed"]).astype(np.float64)
-    there = np.flatnonzero(np.diff(values.offsets) > 0)
-    for start in range(0, len(there), at_once):
-        rows = there[start : start + at_once]
-        out[rows] = _aligned(arrow.combined(texts).take(pa.array(rows)), given, alone, pairs[: len(rows)], compressor)
+    for first in range(0, len(there), at_once):
+        rows = there[first : first + at_once]
+        placed = pairs[: len(rows)]
+        starts = values.offsets[rows]
+        heads.place(starts, ends[rows], values.data, window, placed)
+        out[rows] = _aligned(placed, ends[rows] - starts, given, alone, compressor)
     return pa.array(out.astype(np.float32), mask=np.isnan(out))
 
 
 def _aligned(
-    texts: pa.Array, examples: list[np.ndarray], alone: np.ndarray, pairs: np.ndarray, compressor: Compressor
+    pairs: np.ndarray, lengths: np.ndarray, examples: list[np.ndarray], alone: np.ndarray, compressor: Compressor
 ) -> np.ndarray:
-    """Alignments of texts that are not empty, float64 (n,). pairs: uint8 (n, twice the window), scratch."""
-    values = arrow.strings(texts)
+    """Alignments of texts that are not empty, float64 (n,).
+
+    pairs: uint8 (n, twice the window), each text, of lengths int64 (n,), behind room for the longest example, so that
+    only the example before it is written anew for the next pair.
+    """
     window = pairs.shape[1] // 2
-    lengths = np.empty(len(pairs), dtype=np.int64)
-    heads.place(values.offsets, values.data, window, lengths, pairs)
     flat = pairs.reshape(-1)
     starts = np.arange(len(pairs)) * pairs.shape[1] + window
     sizes = compressor.sizes(flat, starts, lengths)

@@ -1,22 +1,16 @@
-"""The beginnings of texts, side by side."""
+"""Stretches of text, side by side."""
 
 from __future__ import annotations
-
-import numpy as np
 
 from curate.kernels import njit
 
 
 @njit(nogil=True, cache=True)
-def place(offsets, data, column, lengths, out):
-    """Copy the beginning of each text into its row of out, uint8 (n, width), from a column on, as far as the row goes.
+def place(starts, ends, data, column, out):
+    """Copy stretches of data to rows of out, uint8 (n, width), from a column on; what is left of a row stays.
 
-    lengths: int64 (n,), how many bytes were copied. What is left of a row stays as it was.
+    starts, ends: int64 (n,), none longer than the row goes on. data: uint8.
     """
-    room = out.shape[1] - column
     for i in range(len(out)):
-        start = offsets[i]
-        length = min(offsets[i + 1] - start, np.int64(room))
-        for j in range(length):
-            out[i, column + j] = data[start + j]
-        lengths[i] = length
+        for j in range(ends[i] - starts[i]):
+            out[i, column + j] = data[starts[i] + j]

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from curate.algorithms import transport
-from curate.errors import DataError
+from curate.errors import DataError, UsageError
 from curate.kernels import arrow
 from curate.stages.transport import STAGE, TransportConfig, adds
 from tests.naive import transport as naive
@@ -110,6 +110,8 @@ def test_nothing_to_compare_is_said():
         model(rows[:0], target)
     with pytest.raises(DataError, match="none of the 2 texts"):
         transport.embedded(lambda table: pa.table({"embed": vectors_of(table)}), pa.array(["2", "4"]), "embed")
+    with pytest.raises(UsageError, match="holds double, not vectors"):
+        transport.embedded(lambda table: pa.table({"dsir": [0.5]}), pa.array(["ab"]), "dsir")
 
 
 def vectors_of(table):
