@@ -136,7 +136,7 @@ def report(model: pa.Table, summary: pa.Table, config: TransportConfig) -> list[
 
 def memory(load: Load, config: TransportConfig) -> int:
     """The target's texts, and 512 MiB to embed the examples; 16 bytes for each pair of an example and a document of the
-    sample, and their vectors; of a shard what is read, and 256 MiB for two million pairs; of the last settling 70 bytes
+    sample, and their vectors; of a shard what is read, and 160 MiB for two million pairs; of the last settling 70 bytes
     a document and the pieces of its rows."""
     from curate import formats
 
@@ -148,7 +148,7 @@ def memory(load: Load, config: TransportConfig) -> int:
         return (128 << 20) + config.sample * (16 * config.examples + vectors) + config.examples * vectors
     if load.kind == "settle":
         return (128 << 20) + 70 * load.rows + min(256 << 20, 60 * load.rows)
-    return load.reading + config.examples * vectors + (256 << 20) + 100 * load.rows
+    return load.reading + config.examples * vectors + (160 << 20) + 100 * load.rows
 
 
 STAGE = Stage(

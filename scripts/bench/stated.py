@@ -26,10 +26,15 @@ class Forking:
     def __init__(self) -> None:
         self.rows: dict[str, list[int]] = {}
 
+    def __call__(self, name: str, workers: int, *, warm: str, steps: list[str]) -> Forking:
+        """In place of what makes an executor."""
+        self.warm, self.steps = warm, steps
+        return self
+
     def start(self) -> None:
         """Warm up as the forkserver does."""
         base.single_threads()
-        forkserver._warm_up(FUNCTION)
+        forkserver._warm_up(FUNCTION, self.warm, self.steps)
 
     def run(self, tasks: Sequence[Task], at_once: int | None = None) -> Iterator[Outcome]:
         """See Executor."""
@@ -89,7 +94,7 @@ def main() -> None:
     from curate.cli import app
 
     measuring = Forking()
-    base.executor = lambda name, workers, function=FUNCTION: measuring
+    base.executor = measuring
     try:
         app.main()
     except SystemExit as done:
