@@ -59,21 +59,29 @@ class _Window:
         event, self._ahead = self._ahead or next(self._events, None), None
         return event
 
-    def has(self, size: int) -> bool:
-        """Whether that many bytes come next; reads as far as that takes."""
+    def has(self, size: int, of_record: bool = False) -> bool:
+        """Whether that many bytes come next; reads as far as that takes.
+
+        of_record: they are of one record, so that those of a member that begins with another are not read.
+        """
         have = len(self.data) - self.at
         if have >= size or self.over:
             return have >= size
+        if of_record and self.inner(len(self.data)) is not None:
+            return False
         parts = [self.data[self.at :]] if have else []
         self._origin += self.at
         self.data, self.at = b"", 0
-        while have < size and not self.over:
+        begun = other = False
+        while have < size and not (self.over or other):
             event = self._next_event()
             if isinstance(event, bytes):
                 parts.append(event)
                 have += len(event)
+                begun, other = False, begun and _START.match(event) is not None
             elif isinstance(event, Begin):
                 self._begins.append((self._origin + have, event.position))
+                begun = of_record and have > 0
             else:
                 self.damage, self.over = event, True
         self.data = parts[0] if len(parts) == 1 else b"".join(parts)
@@ -290,7 +298,7 @@ def _record(window: _Window, most_bytes: int) -> Record | Reject | None:
         if within is not None:
             window.back_to(within)
         return _wrong_length(window, position, size)
-    whole = window.has(begin + size)
+    whole = window.has(begin + size, of_record=True)
     block = window.at + begin
     record = record_of(position, head, window.data, block, block + size)
     if whole and window.inner(block + size) is None and window.ends(window.at + begin + size):

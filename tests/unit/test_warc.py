@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 import zstandard
 
+from curate.formats import streams, warc_records
 from curate.formats.pages import Page
 from curate.formats.records import Reject, Settings, Source
 from curate.formats.warc import pages
@@ -209,6 +210,22 @@ def test_wrong_lengths_beyond_the_longest_lose_only_their_records(tmp_path, pack
     assert (reasons.count("wrong Content-Length"), reasons.count("document too long"), len(reasons)) == (3, 8, 11)
     positions = [item.position for item in found]
     assert positions == sorted(set(positions))
+
+
+def test_a_wrong_length_is_not_read_beyond_the_next_record(tmp_path, monkeypatch):
+    read_so_far = [0]
+
+    def counted(source):
+        for event in streams.members(source):
+            read_so_far[0] += len(event) if isinstance(event, bytes) else 0
+            yield event
+
+    monkeypatch.setattr(warc_records, "members", counted)
+    path = tmp_path / "file.warc"
+    path.write_bytes(b"".join(gzip.compress(record(number, off=10**5)) for number in range(100)))
+    found = warc_records.records(Source(str(path)), 1 << 20)
+    assert [next(found).reason for _ in range(3)] == ["wrong Content-Length"] * 3
+    assert read_so_far[0] < 5 * len(RECORDS[0])
 
 
 def test_no_length_at_all(tmp_path):
