@@ -33,7 +33,7 @@ def load(path: str) -> KenlmModel:
     try:
         return KenlmModel(kenlm.Model(path, config))
     except (OSError, RuntimeError) as problem:
-        raise UsageError(f"--model {path}: KenLM cannot read it: {problem}") from None
+        raise UsageError(f"model {path}: KenLM cannot read it: {problem}") from None
 
 
 @dataclass(frozen=True)

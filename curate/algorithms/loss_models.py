@@ -28,6 +28,7 @@ _PARQUET = b"PAR1"
 _KENLM = b"mmap lm http://kheafield.com/code"
 _ARPA = b"\\data\\"
 _PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00")
+_FILES = (".arpa", ".bin", ".binary", ".klm", ".parquet", ".gz")
 _NEEDS = {KENLM: ("kenlm", "kenlm"), TRANSFORMER: ("transformers", "neural")}
 
 
@@ -69,11 +70,13 @@ def kind(path: str) -> str:
     found = _kind(path)
     package, extra = _NEEDS.get(found, ("numpy", ""))
     if importlib.util.find_spec(package) is None:
-        raise UsageError(f"--model {path}: needs {package}: pip install 'curate[{extra}]'")
+        raise UsageError(f"model {path}: needs {package}: pip install 'curate[{extra}]'")
     return found
 
 
 def _kind(path: str) -> str:
+    if not os.path.exists(path) and (os.path.isabs(path) or path.count("/") > 1 or Path(path).suffix in _FILES):
+        raise UsageError(f"model {path}: no such file or folder")
     if not os.path.isfile(path):
         return TRANSFORMER
     with open(path, "rb") as file:
@@ -85,7 +88,7 @@ def _kind(path: str) -> str:
     if head.startswith(_PACKED) and ".arpa" in os.path.basename(path):
         return KENLM
     raise UsageError(
-        f"--model {path}: neither an n-gram model that curate made, nor a KenLM file (.arpa or binary), nor a folder "
+        f"model {path}: neither an n-gram model that curate made, nor a KenLM file (.arpa or binary), nor a folder "
         f"that transformers loads"
     )
 
@@ -100,7 +103,7 @@ def settled_model(path: str) -> str:
         return path
     found = Generation(Path(path) / made.generation).model
     if not found.is_file():
-        raise UsageError(f"--model {path}: a layer of {made.stage} that holds no model; name one that trained its own")
+        raise UsageError(f"model {path}: a layer of {made.stage} that holds no model; name one that trained its own")
     return str(found)
 
 

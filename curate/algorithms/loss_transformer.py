@@ -44,7 +44,7 @@ def load(path: str) -> TransformerModel:
         tokenizer = AutoTokenizer.from_pretrained(path)
         loaded: Any = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32 if kind == "cpu" else "auto")
     except (OSError, ValueError, KeyError, SafetensorError) as problem:
-        raise UsageError(f"--model {path}: cannot be loaded as a causal language model: {problem}") from None
+        raise UsageError(f"model {path}: cannot be loaded as a causal language model: {problem}") from None
     loaded = loaded.to(device).eval()
     first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     return TransformerModel(path, loaded, tokenizer, first, window(loaded.config.get_text_config(), tokenizer), device)
@@ -115,7 +115,7 @@ class TransformerModel:
         for batch in self._batches(windows):
             np.add.at(bits, windows.owners[batch], self._losses(windows, batch))
         if not np.isfinite(bits).all():
-            raise UsageError(f"--model {self.path}: gives losses that are not numbers; it may be damaged")
+            raise UsageError(f"model {self.path}: gives losses that are not numbers; it may be damaged")
         return bits
 
     def _tokenise(self, texts: list[str]) -> list[np.ndarray]:

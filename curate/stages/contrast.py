@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from curate.algorithms.contrast import Contrast
 
 
+_EXAMPLE_BYTES = 8_192
+
+
 class ContrastConfig(StageConfig):
     """Score documents by how much less they cost a language model once it has learnt a target (CoLoR-Filter).
 
@@ -56,7 +59,7 @@ class ContrastConfig(StageConfig):
         10_000,
         ge=1,
         le=1_000_000,
-        description="How many documents of the corpus to train the prior on, each by its first 20,000 characters.",
+        description="How many documents of the corpus to train the prior on, each by its first 8,192 characters.",
     )
     order: int = Field(2, ge=1, le=6, description="The length of the longest n-grams of models trained here.")
     unit: Literal["words", "bytes"] = Field(
@@ -178,20 +181,21 @@ def report(model: pa.Table, summary: pa.Table, config: ContrastConfig) -> list[s
 
 
 def memory(load: Load, config: ContrastConfig) -> int:
-    """For training 40 times the bytes trained on; of a survey what is read and the models; for the settling of scores
-    70 bytes a document and its rows' pieces."""
+    """For training 6 bytes for each byte trained on and each order; of a survey what is read and the models; for the
+    settling of scores 70 bytes a document and its rows' pieces."""
     from curate import formats
-    from curate.algorithms import loss_models
+    from curate.algorithms import loss_models, loss_ngrams
 
     target = formats.unpacked_bytes(config.target)
     if load.kind == "settle" and load.census == 0:
-        drawn = load.bytes if load.measured else min(load.bytes, 20_000 * min(load.rows, config.sample))
-        return (128 << 20) + 40 * (target + (0 if config.prior else drawn))
+        drawn = load.bytes if load.measured else min(load.bytes, _EXAMPLE_BYTES * min(load.rows, config.sample))
+        return (128 << 20) + loss_ngrams.training_bytes(target + (0 if config.prior else drawn), config.order)
     if load.kind == "settle":
         return (64 << 20) + 70 * load.rows + min(256 << 20, 60 * load.rows)
     if load.kind == "survey" and load.census == 1:
         given = sum(loss_models.memory(path) for path in (config.prior, config.conditional) if path)
-        trained = 8 * (target + (0 if config.prior else 5_000 * config.sample))
+        texts = target + (0 if config.prior else _EXAMPLE_BYTES * config.sample)
+        trained = loss_ngrams.model_bytes(texts, config.order)
         return load.reading + given + trained + (160 << 20) + 100 * load.rows
     return load.reading + 100 * load.rows
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from curate.algorithms.perplexity import Wanted
 
 
+_EXAMPLE_BYTES = 8_192
+
+
 class PerplexityConfig(StageConfig):
     """Score documents by what they cost a language model, in bits per byte of text, and mark which to keep by that.
 
@@ -47,7 +50,7 @@ class PerplexityConfig(StageConfig):
         10_000,
         ge=1,
         le=1_000_000,
-        description="How many documents of the corpus to train on, each by its first 20,000 characters.",
+        description="How many documents of the corpus to train on, each by its first 8,192 characters.",
     )
     order: int = Field(3, ge=1, le=6, description="The length of the longest n-grams of a model trained here.")
     unit: Literal["words", "bytes"] = Field(
@@ -133,7 +136,7 @@ def survey_sample(table: pa.Table, mine: None, config: PerplexityConfig) -> pa.T
 
 
 def settle_model(tables: Iterable[pa.Table], config: PerplexityConfig) -> Settled:
-    """Train the model, if one is to be trained. Holds 40 times the bytes of a half of the texts."""
+    """Train the model, if one is to be trained: see `loss_ngrams.training_bytes`."""
     from curate import formats
     from curate.algorithms import loss_models, loss_ngrams, ngram_model
 
@@ -212,10 +215,12 @@ def report(model: pa.Table, summary: pa.Table, config: PerplexityConfig) -> list
 
 
 def memory(load: Load, config: PerplexityConfig) -> int:
-    """Of a survey what is read and the model; for training 40 times the bytes trained
-    on; for the settling of scores 120 bytes a document and its rows' pieces."""
+    """Of a survey what is read and the model; for training 6 bytes for each byte trained on and each order; for the
+    settling of scores 120 bytes a document and its rows' pieces."""
+    from curate.algorithms import loss_ngrams
+
     if load.kind == "settle" and load.census == 0:
-        return (128 << 20) + 40 * _trained_bytes(load, config)
+        return (128 << 20) + loss_ngrams.training_bytes(_trained_bytes(load, config), config.order)
     if load.kind == "settle" and load.census == 1:
         return (64 << 20) + 120 * load.rows + min(256 << 20, 80 * load.rows)
     if load.kind == "survey" and load.census == 1:
@@ -230,17 +235,18 @@ def _trained_bytes(load: Load, config: PerplexityConfig) -> int:
         return 0
     if config.reference:
         return formats.unpacked_bytes(config.reference)
-    return load.bytes if load.measured else min(load.bytes, 20_000 * min(load.rows, config.sample))
+    return load.bytes if load.measured else min(load.bytes, _EXAMPLE_BYTES * min(load.rows, config.sample))
 
 
 def _model_bytes(config: PerplexityConfig) -> int:
-    """What a given model takes; one trained here is mapped into memory from 8 bytes for each byte trained on."""
+    """What a given model takes, or one trained here: its file and the tables it is mapped from."""
     from curate import formats
-    from curate.algorithms import loss_models
+    from curate.algorithms import loss_models, loss_ngrams
 
     if config.model:
         return loss_models.memory(config.model)
-    return 8 * (formats.unpacked_bytes(config.reference) if config.reference else 5_000 * config.sample)
+    trained = formats.unpacked_bytes(config.reference) if config.reference else _EXAMPLE_BYTES * config.sample
+    return loss_ngrams.model_bytes(trained, config.order)
 
 
 STAGE = Stage(

@@ -4,12 +4,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import curate
 from curate.algorithms import loss_models, loss_ngrams, ngram_model, perplexity
 from curate.algorithms.perplexity import Wanted
 from curate.errors import DataError, UsageError
 from curate.stages.perplexity import STAGE, PerplexityConfig
 from curate.storage import shard
-from tests import material, models
+from tests import material, models, running
 
 BITS = np.random.default_rng(0).lognormal(0.7, 0.25, size=4000)
 TEXTS = ["the quick brown fox jumps", "a lazy dog sleeps", "the fox", "dogs and foxes", "", "été 狐"] * 6
@@ -192,8 +193,26 @@ def test_the_models_of_a_layer_and_of_a_file(tmp_path):
         loss_models.open_model(trained_layer(tmp_path, 0)[0])
 
 
+def test_the_model_of_a_layer_serves_another(tmp_path):
+    material.write_lines(tmp_path / "raw/x.txt", material.docstrings()[:40])
+    pool = str(tmp_path / "pool")
+    with running.own_stages():
+        running.step("lines", {"sources": [str(tmp_path / "raw")]}, to=pool, max_errors="100")
+    running.step("perplexity", {"order": 2}, corpus=pool)
+    running.step("perplexity", {"model": f"{pool}/perplexity", "keep_rate": 0.5}, corpus=pool, as_="again")
+    table = pa.Table.from_batches(curate.open(pool).scan(["perplexity", "again", "again_keep"]))
+    assert table["perplexity"].equals(table["again"]) and sum(table["again_keep"].to_pylist()) == len(table) // 2
+    with pytest.raises(UsageError, match="holds no n-gram model"):
+        running.step("perplexity", {"model": f"{pool}/again"}, corpus=pool, as_="third")
+    next((tmp_path / "pool/again").glob("*/model.parquet")).unlink()
+    with pytest.raises(UsageError, match="holds no model"):
+        PerplexityConfig(model=f"{pool}/again")
+
+
 def test_what_is_no_model(tmp_path):
     (tmp_path / "x.txt").write_text("no model")
+    with pytest.raises(UsageError, match="no such file"):
+        loss_models.kind(str(tmp_path / "gone.arpa"))
     with pytest.raises(UsageError, match="neither an n-gram model"):
         loss_models.kind(str(tmp_path / "x.txt"))
 
