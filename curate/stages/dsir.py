@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_MOST_BUCKETS = 1 << 20
+
+
 def _with_commas(value: Any) -> Any:
     items = value if isinstance(value, list | tuple) else [value]
     return [part for item in items for part in (item.split(",") if isinstance(item, str) else [item])]
@@ -48,7 +51,7 @@ class DsirConfig(StageConfig):
         "of a layer that dsir made, such as `pool/dsir`, or a copy of the `model.parquet` in it.",
     )
     buckets: int = Field(
-        10_000, ge=2, le=1 << 20, description="Hash buckets that all words and pairs of neighbouring words share."
+        10_000, ge=2, le=_MOST_BUCKETS, description="Hash buckets that all words and pairs of neighbouring words share."
     )
     smoothing: float = Field(
         0.0,
@@ -220,10 +223,11 @@ def report(model: pa.Table, summary: pa.Table, config: DsirConfig) -> list[str]:
 
 
 def memory(load: Load, config: DsirConfig) -> int:
-    """A shard's text; for the settling 100 bytes a bucket and target, and the target's texts, 16 MiB at a time."""
+    """A shard's text; for the settling 100 bytes a bucket and target, and the target's texts, 16 MiB at a time.
+    A saved model is taken to have as many buckets as one can."""
     columns = len(_columns(config))
     if load.kind == "settle":
-        return (128 << 20) + 100 * columns * _buckets(config)
+        return (128 << 20) + 100 * columns * (_MOST_BUCKETS if config.model else config.buckets)
     return load.reading + 48 * columns * load.rows
 
 

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -127,6 +129,23 @@ def test_the_first_by_gumbel_is_softmax():
     expected = weights / weights.sum() * wins.sum()
     assert chisquare(wins, expected).pvalue > 1e-4
     assert chisquare(wins, np.full(5, wins.mean())).pvalue < 1e-12
+
+
+def test_gumbel_draws_sets_as_sampling_without_replacement_does():
+    scores, table = np.array([0.0, 1.0, -1.0, 0.5, 2.0]), documents([1] * 5, [0] * 5)
+    chance: dict[tuple[int, ...], float] = {}
+    for order in itertools.permutations(range(5), 2):
+        left = np.exp(scores)
+        first = left[order[0]] / left.sum()
+        left[order[0]] = 0
+        drawn = tuple(sorted(order))
+        chance[drawn] = chance.get(drawn, 0.0) + first * left[order[1]] / left.sum()
+    found = dict.fromkeys(chance, 0)
+    for seed in range(4000):
+        keys = mix.choice_keys(mix.document_hashes(table, seed), scores, 1.0)
+        found[tuple(sorted(np.argsort(~keys)[:2].tolist()))] += 1
+    expected = np.array(list(chance.values()))
+    assert chisquare(list(found.values()), 4000 * expected / expected.sum()).pvalue > 1e-4
 
 
 def test_without_scores_all_are_equally_likely():
