@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from curate.algorithms.groups import first_of_each
 from curate.kernels import arrow
-from curate.kernels import embed as words
+from curate.kernels import embed_words as words
 
 TERMS = 10
 _CANDIDATES = 5 * TERMS
@@ -84,10 +84,10 @@ def _count(texts: arrow.Strings, clusters: np.ndarray, start: int, end: int) -> 
 
 def _words(texts: arrow.Strings) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Every word of the texts: its hash, where it starts and stops, and the text it is of; int64 but for the hash."""
-    alphabet, nothing = words.alphabet(), np.empty(0, dtype=np.int64)
+    room = words.most_words(int(texts.offsets[-1] - texts.offsets[0]), len(texts))
+    hashes, starts, stops = np.empty(room, dtype=np.uint64), np.empty(room, np.int64), np.empty(room, np.int64)
     ends = np.zeros(len(texts), dtype=np.int64)
-    words.hash_words(*texts, alphabet, np.empty(0, dtype=np.uint64), nothing, nothing, ends)
+    words.hash_words(*texts, words.alphabet(), hashes, starts, stops, ends)
     count = int(ends[-1]) if len(ends) else 0
-    hashes, starts, stops = np.empty(count, dtype=np.uint64), np.empty(count, np.int64), np.empty(count, np.int64)
-    words.hash_words(*texts, alphabet, hashes, starts, stops, ends)
-    return hashes, starts, stops, np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+    owners = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+    return hashes[:count], starts[:count], stops[:count], owners

@@ -31,24 +31,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.algorithms import vectors
-from curate.kernels import arrow, sparse
+from curate.kernels import arrow, embed_words, sparse
 from curate.kernels import embed as kernels
 
 WORDS = 32_768
 """The most frequent words and pairs of the sample are known one by one."""
 BUCKETS = 8_192
 HEAD = 2_048
-"""Characters of a sampled document that the fit sees."""
+"""Characters of a sampled document that the fit sees at most."""
+CHARACTERS = 4_000_000
+"""Characters of the whole sample: more of them, and so longer heads of many documents, agree no better with topics."""
 _EXPONENT = 1.25
 """Of the idf. At 1 the words that all documents have lead where texts are short; at 1.5 sources are told less well."""
 _PIECE_SHARE = 0.4
 _FEWEST_DOCUMENTS = 2
 _OVERSAMPLING = 16
-_ROUNDS = 1
+_COLUMNS = 136
+"""So many columns are multiplied at a time."""
 _SMALLEST = 1e-6
 _PRIOR_DOCUMENTS = 100
 """The mean is taken as though so many documents more had none, so that a corpus of equal documents keeps its vector."""
 _ROWS_AT_ONCE = 16_384
+_ROOM = 1 << 16
+"""Distinct words are numbered in four times as many slots at first, then in four times more, until they fit."""
 
 
 class Sparse(NamedTuple):
@@ -57,6 +62,16 @@ class Sparse(NamedTuple):
     ends: np.ndarray
     columns: np.ndarray
     values: np.ndarray
+
+
+class _Words(NamedTuple):
+    """The words of texts as `embed_words.hash_words` gives them, and the bytes that they are in."""
+
+    hashes: np.ndarray
+    starts: np.ndarray
+    stops: np.ndarray
+    ends: np.ndarray
+    data: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -79,9 +94,9 @@ class Model:
         return _vocabulary(self.words)
 
 
-def heads(text: pa.ChunkedArray) -> pa.Array:
-    """The first HEAD characters of each text."""
-    return pc.utf8_slice_codeunits(arrow.combined(text), 0, HEAD)
+def heads(text: pa.ChunkedArray, sampled: int) -> pa.Array:
+    """The beginning of each text: its share of CHARACTERS where so many documents are sampled, at most HEAD."""
+    return pc.utf8_slice_codeunits(arrow.combined(text), 0, min(HEAD, CHARACTERS // max(sampled, 1)))
 
 
 def fit(text: pa.Array, dimensions: int, seed: int) -> Model:
@@ -89,11 +104,11 @@ def fit(text: pa.Array, dimensions: int, seed: int) -> Model:
 
     Memory: about 30 bytes a character of the sample, and 1 MB a dimension.
     """
-    texts = arrow.strings(text)
-    words, documents = _known_words(texts)
+    found = _read(arrow.strings(text))
+    words, documents = _known_words(found)
     vocabulary = _vocabulary(words)
-    counts = _counted(texts, vocabulary)
-    weights = _weights(texts, vocabulary, counts, documents, len(text))
+    counts = _counted(found, vocabulary)
+    weights = _weights(found, vocabulary, counts, documents)
     table, centre, share = _project(counts, weights, len(words) + BUCKETS, dimensions, seed)
     scales = np.abs(table).max(axis=1) / np.float32(127)
     table = np.round(table / np.where(scales > 0, scales, 1)[:, None]).astype(np.int8)
@@ -153,7 +168,7 @@ def from_table(table: pa.Table) -> Model:
 
 @functools.cache
 def _alphabet() -> np.ndarray:
-    return kernels.alphabet()
+    return embed_words.alphabet()
 
 
 def _slots(words: int) -> int:
@@ -161,117 +176,162 @@ def _slots(words: int) -> int:
 
 
 def _vocabulary(words: np.ndarray) -> kernels.Vocabulary:
-    slots = _slots(len(words))
-    keys, ranks = np.zeros(slots, dtype=np.uint64), np.zeros(slots, dtype=np.int32)
-    kernels.place_words(words, keys, ranks)
-    return kernels.Vocabulary(keys, ranks, len(words), np.uint64(BUCKETS - 1))
+    entries = np.zeros(_slots(len(words) - 1), dtype=np.uint64)
+    kernels.place_words(words, entries)
+    return kernels.Vocabulary(entries, len(words), np.uint64(BUCKETS - 1))
 
 
-def _known_words(texts: arrow.Strings) -> tuple[np.ndarray, np.ndarray]:
-    """Hashes of the words of most documents, ties by hash, and their numbers of documents."""
-    nothing = np.empty(0, dtype=np.int64)
+def _read(texts: arrow.Strings) -> _Words:
+    room = embed_words.most_words(int(texts.offsets[-1] - texts.offsets[0]), len(texts))
+    hashes, starts, stops = np.empty(room, np.uint64), np.empty(room, np.int64), np.empty(room, np.int64)
     ends = np.zeros(len(texts), dtype=np.int64)
-    kernels.hash_words(*texts, _alphabet(), np.empty(0, dtype=np.uint64), nothing, nothing, ends)
-    hashes = np.empty(ends[-1] if len(ends) else 0, dtype=np.uint64)
-    kernels.hash_words(*texts, _alphabet(), hashes, nothing, nothing, ends)
-    slots = _slots(len(hashes))
-    words, documents = np.empty(len(hashes), dtype=np.uint64), np.empty(len(hashes), dtype=np.int32)
-    found = kernels.number_words(
-        hashes, ends, np.zeros(slots, dtype=np.uint64), np.empty(slots, dtype=np.int32), words, documents
-    )
-    words, documents = words[:found], documents[:found]
+    embed_words.hash_words(*texts, _alphabet(), hashes, starts, stops, ends)
+    count = int(ends[-1]) if len(ends) else 0
+    return _Words(hashes[:count], starts[:count], stops[:count], ends, texts.data)
+
+
+def _known_words(found: _Words) -> tuple[np.ndarray, np.ndarray]:
+    """Hashes of the words of most documents, ties by hash, and their numbers of documents."""
+    room, number = _ROOM, -1
+    while number < 0:
+        room *= 4
+        words, documents = np.empty(room // 2, dtype=np.uint64), np.empty(room // 2, dtype=np.int32)
+        keys, ranks = np.zeros(room, dtype=np.uint64), np.empty(room, dtype=np.int32)
+        number = kernels.number_words(found.hashes, found.ends, keys, ranks, words, documents)
+    words, documents = words[:number], documents[:number]
     order = np.lexsort((words, -documents))[:WORDS]
     order = order[documents[order] >= _FEWEST_DOCUMENTS]
     return words[order], documents[order]
 
 
-def _counted(texts: arrow.Strings, vocabulary: kernels.Vocabulary) -> Sparse:
-    ends = np.empty(len(texts), dtype=np.int64)
-    rows, values = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
-    kernels.count_features(*texts, _alphabet(), vocabulary, rows, values, ends)
+def _counted(found: _Words, vocabulary: kernels.Vocabulary) -> Sparse:
+    ends = np.empty(len(found.ends), dtype=np.int64)
+    given = (found.hashes, found.starts, found.stops, found.ends, found.data, _alphabet(), vocabulary)
+    kernels.count_features(*given, np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32), ends)
     entries = int(ends[-1]) if len(ends) else 0
     rows, values = np.empty(entries, dtype=np.int32), np.empty(entries, dtype=np.float32)
-    kernels.count_features(*texts, _alphabet(), vocabulary, rows, values, ends)
+    kernels.count_features(*given, rows, values, ends)
     return Sparse(ends, rows, values)
 
 
-def _weights(
-    texts: arrow.Strings, vocabulary: kernels.Vocabulary, counts: Sparse, documents: np.ndarray, sampled: int
-) -> Sparse:
+def _weights(found: _Words, vocabulary: kernels.Vocabulary, counts: Sparse, documents: np.ndarray) -> Sparse:
     """What each feature adds to a document: a word itself and its pieces, a bucket its piece."""
     words = len(documents)
-    pieces = np.empty((words, kernels.PIECES), dtype=np.int32)
+    pieces = np.empty((words, embed_words.PIECES), dtype=np.int32)
     lengths = np.full(words, -1, dtype=np.int32)
-    kernels.find_pieces(*texts, _alphabet(), vocabulary, pieces, lengths)
+    given = (found.hashes, found.starts, found.stops, found.data)
+    kernels.find_pieces(*given, _alphabet(), vocabulary, pieces, lengths)
     lengths = np.maximum(lengths, 0)
     ends = np.cumsum(np.concatenate([lengths + 1, np.ones(BUCKETS, dtype=np.int64)]), dtype=np.int64)
     columns = np.empty(ends[-1], dtype=np.int32)
     columns[ends[:words] - lengths - 1] = np.arange(words)
     columns[ends[words - 1] if words else 0 :] = words + np.arange(BUCKETS)
-    inside = np.arange(kernels.PIECES) < lengths[:, None]
-    places = (ends[:words] - lengths)[:, None] + np.arange(kernels.PIECES)
+    inside = np.arange(embed_words.PIECES) < lengths[:, None]
+    places = (ends[:words] - lengths)[:, None] + np.arange(embed_words.PIECES)
     columns[places[inside]] = words + pieces[inside]
-    found = np.empty(words + BUCKETS, dtype=np.int32)
-    sparse.count_documents(counts.ends, counts.columns, ends, columns, found)
-    found[:words] = documents
-    rarity = np.log((sampled + 1) / np.maximum(found, 1)) ** _EXPONENT * (found > 0)
+    having = np.empty(words + BUCKETS, dtype=np.int32)
+    sparse.count_documents(counts.ends, counts.columns, ends, columns, having)
+    having[:words] = documents
+    rarity = np.log((len(counts.ends) + 1) / np.maximum(having, 1)) ** _EXPONENT * (having > 0)
     rarity[words:] *= _PIECE_SHARE
     return Sparse(ends, columns, rarity.astype(np.float32)[columns])
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The documents' rows, as counts of features times what each feature adds; `room` is for products with them."""
+
+    counts: Sparse
+    weights: Sparse
+    room: np.ndarray
+
+    @classmethod
+    def at_length_one(cls, counts: Sparse, weights: Sparse, lengths: np.ndarray, features: int) -> _Rows:
+        scales = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+        values = counts.values * np.repeat(scales, np.diff(counts.ends, prepend=0))
+        return cls(counts._replace(values=values), weights, np.empty((2, features * _COLUMNS), dtype=np.float32))
+
+    def signs(self, columns: int, seed: int) -> np.ndarray:
+        signs = self._part(0, columns)
+        sparse.draw_signs(np.uint64(seed), signs)
+        return signs
+
+    def times(self, wide: np.ndarray) -> np.ndarray:
+        out = np.empty((len(self.counts.ends), wide.shape[1]), dtype=np.float32)
+        sparse.multiply(*self.counts, self.weigh(wide), out)
+        return out
+
+    def weigh(self, wide: np.ndarray) -> np.ndarray:
+        inner = self._part(1, wide.shape[1])
+        sparse.multiply(*self.weights, wide, inner)
+        return inner
+
+    def transposed_times(self, rows: np.ndarray) -> np.ndarray:
+        wide, inner = self._part(0, rows.shape[1]), self._part(1, rows.shape[1])
+        sparse.multiply_transposed(*self.counts, np.ascontiguousarray(rows), inner)
+        sparse.multiply_transposed(*self.weights, inner, wide)
+        return wide
+
+    def _part(self, number: int, columns: int) -> np.ndarray:
+        features = self.room.shape[1] // _COLUMNS
+        return self.room[number, : features * columns].reshape(features, columns)
 
 
 def _project(
     counts: Sparse, weights: Sparse, features: int, dimensions: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """The table, the centre and the share of squared length held, by randomised subspace iteration."""
+    """The table, the centre and the share of squared length held.
+
+    With X the documents' rows, Q an orthonormal basis of X times random signs and Y = X X' Q, the matrix X X' is all
+    but Y (Q'Y)^-1 Y' (Nystrom's approximation), whose eigenvectors are taken for the left singular vectors of X.
+    Some columns are multiplied at a time: rows of features then come from the cache, not from memory.
+    """
     documents = len(counts.ends)
     table, centre = np.zeros((features, dimensions), dtype=np.float32), np.zeros(dimensions, dtype=np.float32)
     lengths = np.empty(documents, dtype=np.float32)
     sparse.product_lengths(*counts, *weights, features, lengths)
     if not lengths.any():
         return table, centre, 0.0
-    scales = np.divide(1, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-    counts = counts._replace(values=counts.values * np.repeat(scales, np.diff(counts.ends, prepend=0)))
-    width = min(dimensions + _OVERSAMPLING, documents)
-    wide, inner = np.empty((features, width), dtype=np.float32), np.empty((features, width), dtype=np.float32)
-    rows = np.empty((documents, width), dtype=np.float32)
-
-    def forward(vectors: np.ndarray) -> np.ndarray:
-        sparse.multiply(*weights, vectors, inner)
-        sparse.multiply(*counts, inner, rows)
-        return rows
-
-    def backward(vectors: np.ndarray) -> np.ndarray:
-        sparse.multiply_transposed(*counts, vectors, inner)
-        sparse.multiply_transposed(*weights, inner, wide)
-        return wide
-
-    sparse.draw_signs(np.uint64(seed), wide)
-    basis = _orthonormal(forward(wide))
-    for _ in range(_ROUNDS):
-        basis = _orthonormal(forward(backward(basis)))
-    squares, turn = _axes(backward(basis), dimensions)
-    kept = len(squares)
-    sample = basis @ (turn * squares).astype(np.float32)
-    sign = np.sign(sample[np.abs(sample).argmax(axis=0), np.arange(kept)])
-    stretched = wide @ (turn * sign).astype(np.float32)
-    product = np.empty_like(stretched)
-    sparse.multiply(*weights, stretched, product)
-    table[:, :kept] = product
-    sample *= sign / np.maximum(np.linalg.norm(sample, axis=1, keepdims=True), 1e-30)
-    centre[:kept] = sample.sum(axis=0) / (documents + _PRIOR_DOCUMENTS)
+    rows = _Rows.at_length_one(counts, weights, lengths, features)
+    basis = np.empty((documents, min(dimensions + _OVERSAMPLING, documents)), dtype=np.float32)
+    for part in _parts(basis.shape[1]):
+        basis[:, part] = rows.times(rows.signs(part.stop - part.start, seed + part.start))
+    basis, image = _orthonormal(basis), np.empty_like(basis)
+    for part in _parts(basis.shape[1]):
+        image[:, part] = rows.times(rows.transposed_times(basis[:, part]))
+    squares, left = _eigenvectors(basis, image, dimensions)
+    left *= np.sign(left[np.abs(left).argmax(axis=0), np.arange(len(squares))])
+    for part in _parts(len(squares)):
+        table[:, part] = rows.weigh(rows.transposed_times(left[:, part]))
+    sample = left * squares.astype(np.float32)
+    sample /= np.maximum(np.linalg.norm(sample, axis=1, keepdims=True), 1e-30)
+    centre[: len(squares)] = sample.sum(axis=0) / (documents + _PRIOR_DOCUMENTS)
     return table, centre, float(squares.sum() / np.count_nonzero(lengths))
+
+
+def _parts(columns: int) -> list[slice]:
+    return [slice(start, min(start + _COLUMNS, columns)) for start in range(0, columns, _COLUMNS)]
 
 
 def _orthonormal(rows: np.ndarray) -> np.ndarray:
     """As many columns that span what the columns of a tall matrix do; directions all but lost in rounding are zero."""
-    squares, turn = _axes(rows, rows.shape[1])
+    squares, turn = _axes(rows.T @ rows, rows.shape[1])
     basis = np.zeros_like(rows)
     basis[:, : len(squares)] = rows @ (turn / np.sqrt(squares)).astype(np.float32)
     return basis
 
 
-def _axes(rows: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Squared singular values of a tall matrix and its right singular vectors, largest first, by its Gram matrix."""
-    squares, turn = np.linalg.eigh((rows.T @ rows).astype(np.float64))
+def _eigenvectors(basis: np.ndarray, image: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """The largest eigenvalues and their eigenvectors of the positive matrix that takes a basis to image."""
+    inner = basis.T @ image
+    values, turn = _axes((inner + inner.T) / 2, basis.shape[1])
+    root = image @ (turn / np.sqrt(values)).astype(np.float32)
+    squares, turn = _axes(root.T @ root, most)
+    return squares, root @ (turn / np.sqrt(squares)).astype(np.float32)
+
+
+def _axes(products: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues of a matrix and its eigenvectors, largest first, without those all but lost in rounding."""
+    squares, turn = np.linalg.eigh(products.astype(np.float64))
     kept = min(most, int(np.count_nonzero(squares > _SMALLEST * squares[-1])))
     return squares[::-1][:kept], turn[:, ::-1][:, :kept]

@@ -89,19 +89,19 @@ def load(data, at, end):
 
 
 @njit(nogil=True, cache=True)
-def _fold(total, piece):
+def fold(total, piece):
     total = (total ^ piece) * _FOLD
     return total ^ (total >> _32)
 
 
 @njit(nogil=True, cache=True)
-def _finished(total):
+def finished(total):
     total = total * _LAST
     return total ^ (total >> _29)
 
 
 @njit(nogil=True, cache=True)
-def _packed(code_point):
+def spelled(code_point):
     """The UTF-8 of a code point as a little-endian uint64, and its length; ASCII with the case bit set."""
     if code_point < 0x80:
         return np.uint64(code_point | 0x20), _1
@@ -116,7 +116,7 @@ def _packed(code_point):
 
 
 @njit(nogil=True, cache=True)
-def _decoded(block):
+def decoded(block):
     """The code point whose UTF-8 a block begins with, and its length."""
     first = block & _FF
     if first < 0x80:
@@ -137,9 +137,9 @@ def _short_word(first, second, size):
     Without a branch, which would be mispredicted: the second piece is always folded in, and then taken or not.
     """
     bits = size << _3
-    one = _fold(_START, (first | _CASE) & (_ALL >> (_64 - min(bits, _64))))
-    two = _fold(one, (second | _CASE) & (_ALL >> ((_0 - bits) & _63)))
-    return _finished(one ^ ((one ^ two) & (_0 - np.uint64(size > _8))))
+    one = fold(_START, (first | _CASE) & (_ALL >> (_64 - min(bits, _64))))
+    two = fold(one, (second | _CASE) & (_ALL >> ((_0 - bits) & _63)))
+    return finished(one ^ ((one ^ two) & (_0 - np.uint64(size > _8))))
 
 
 @njit(nogil=True, cache=True)
@@ -148,13 +148,13 @@ def _long_word(data, at, end):
     total = _START
     while at < end:
         kept = _ALL >> (_64 - (min(end - at, _8) << _3))
-        total = _fold(total, (load(data, at, end) | _CASE) & kept)
+        total = fold(total, (load(data, at, end) | _CASE) & kept)
         at += _8
-    return _finished(total)
+    return finished(total)
 
 
 @njit(nogil=True, cache=True)
-def _last_masks(data, at):
+def last_masks(data, at):
     """`block_masks` of the bytes from data[at] to the end of the array."""
     word = high = _0
     for i in range(min(np.uint64(len(data)) - at, _64)):
@@ -178,18 +178,18 @@ def _put_mixed(data, at, end, tables, hashes, spans, count):
         size = _0
         while at < end:
             packed = eight(data, at) if at + _8 <= room else load(data, at, end)
-            code_point, size = _decoded(packed)
+            code_point, size = decoded(packed)
             entry = np.int64(tables.leaves[np.int64(tables.pages[code_point >> 8]) << 8 | code_point & 0xFF])
             if not entry & WORD or (entry & SINGLE and at > first):
                 break
             at += size
             packed &= _ALL >> (_64 - (size << _3))
             if code_point < 0x80 or entry >> 8:
-                packed, size = _packed(code_point + (entry >> 8))
+                packed, size = spelled(code_point + (entry >> 8))
             piece |= packed << (filled << _3)
             filled += size
             if filled >= _8:
-                total = _fold(total, piece)
+                total = fold(total, piece)
                 filled -= _8
                 piece = packed >> ((size - filled) << _3)
             if entry & SINGLE:
@@ -197,7 +197,7 @@ def _put_mixed(data, at, end, tables, hashes, spans, count):
         if at == first:
             at += size
             continue
-        hashes[count] = _finished(_fold(total, piece) if filled else total)
+        hashes[count] = finished(fold(total, piece) if filled else total)
         if len(spans):
             spans[count, 0] = first
             spans[count, 1] = at
@@ -222,7 +222,7 @@ def hash_words(data, start, end, tables, hashes, spans):
     mixed = _0
     want = len(spans) > 0
     while base < stop or inside:
-        word, high = block_masks(data, base) if base + _64 <= room else _last_masks(data, base)
+        word, high = block_masks(data, base) if base + _64 <= room else last_masks(data, base)
         if stop - base < _64:
             word &= (_1 << (stop - base)) - _1
             high &= (_1 << (stop - base)) - _1
@@ -292,7 +292,7 @@ def hash_characters(data, start, end, tables, hashes, spans):
     before = at
     while at < stop:
         first = at
-        code_point, size = _decoded(eight(data, at) if at + _8 <= room else load(data, at, stop))
+        code_point, size = decoded(eight(data, at) if at + _8 <= room else load(data, at, stop))
         at += size
         entry = np.int64(tables.leaves[np.int64(tables.pages[code_point >> 8]) << 8 | code_point & 0xFF])
         if entry & SPACE:
@@ -306,7 +306,7 @@ def hash_characters(data, start, end, tables, hashes, spans):
 
 @njit(nogil=True, cache=True)
 def _put_character(code_point, first, after, hashes, spans, count):
-    hashes[count] = _finished(_fold(_START, np.uint64(code_point)))
+    hashes[count] = finished(fold(_START, np.uint64(code_point)))
     if len(spans):
         spans[count, 0] = first
         spans[count, 1] = after
@@ -345,9 +345,9 @@ def hash_ngrams(hashes, count, ngram):
     grams = count - length + 1
     for i in range(grams - 1):
         leaving = hashes[i]
-        hashes[i] = _finished(total ^ (total >> _31))
+        hashes[i] = finished(total ^ (total >> _31))
         total = total * _BASE + (hashes[i + length] - leaving * leading)
-    hashes[grams - 1] = _finished(total ^ (total >> _31))
+    hashes[grams - 1] = finished(total ^ (total >> _31))
     return grams
 
 
@@ -357,11 +357,11 @@ def hash_sequence(hashes, count):
     one = two = three = four = _START
     whole = count & ~3
     for i in range(0, whole, 4):
-        one = _fold(one, hashes[i])
-        two = _fold(two, hashes[i + 1])
-        three = _fold(three, hashes[i + 2])
-        four = _fold(four, hashes[i + 3])
-    total = _fold(_fold(_fold(_fold(_START ^ np.uint64(count), one), two), three), four)
+        one = fold(one, hashes[i])
+        two = fold(two, hashes[i + 1])
+        three = fold(three, hashes[i + 2])
+        four = fold(four, hashes[i + 3])
+    total = fold(fold(fold(fold(_START ^ np.uint64(count), one), two), three), four)
     for i in range(whole, count):
-        total = _fold(total, hashes[i])
-    return _finished(total)
+        total = fold(total, hashes[i])
+    return finished(total)

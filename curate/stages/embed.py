@@ -61,7 +61,8 @@ class EmbedConfig(StageConfig):
         10_000,
         ge=1,
         le=100_000,
-        description="How many documents 'builtin' learns from, each by its first 2,048 characters.",
+        description="How many documents 'builtin' learns from, each by its first 2,048 characters, or its share of "
+        "4 million where that is less.",
     )
     seed: int = Field(0, ge=0, description="Decides which documents are sampled, and the start of the search for axes.")
 
@@ -109,7 +110,8 @@ def survey(table: pa.Table, mine: None, config: EmbedConfig) -> pa.Table:
 
     from curate.algorithms import embed
 
-    return pa.table({"text": embed.heads(table["text"])})
+    documents = int(table.schema.metadata[b"documents"])
+    return pa.table({"text": embed.heads(table["text"], min(documents, config.sample))})
 
 
 def settle(tables: Iterable[pa.Table], config: EmbedConfig) -> Settled:
@@ -179,7 +181,7 @@ def memory(load: Load, config: EmbedConfig) -> int:
 
 STAGE = Stage(
     name="embed",
-    revision=2,
+    revision=3,
     config=EmbedConfig,
     needs=needs,
     adds=adds,

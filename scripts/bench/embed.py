@@ -141,7 +141,7 @@ def builtin(texts: Sequence[str]) -> np.ndarray:
     """Vectors of the builtin embedding, learned from the texts themselves."""
     column = pa.chunked_array([pa.array(texts, pa.large_string())])
     sample = pa.chunked_array([pa.array(random.Random(0).sample(texts, min(SAMPLE, len(texts))), pa.large_string())])
-    model = embed.fit(embed.heads(sample), DIMENSIONS, 0)
+    model = embed.fit(embed.heads(sample, len(sample)), DIMENSIONS, 0)
     return arrow.vectors(embed.embed(column, model, "float32").fill_null([0.0] * DIMENSIONS))
 
 

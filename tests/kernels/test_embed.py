@@ -4,16 +4,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.kernels import arrow, embed
+from curate.kernels import arrow, embed, embed_words
 from tests.naive import embed as naive
 
-ALPHABET = embed.alphabet()
-BASIC = "aBcéßΣжñ 12٣_-.,\n\u0301िक्षا中文カナไทยក\U0001f600\U00020000\u00adİ"
+ALPHABET = embed_words.alphabet()
+BASIC = "aBcdéßΣжñ 12٣_-.,\n\u0301िक्षا中文カナไทยក\U0001f600\U00020000\u00adİ"
+LONG = st.text("abZ9_ ,é中", min_size=60, max_size=200)
 TEXTS = st.lists(
-    st.one_of(st.text(BASIC, max_size=40), st.text(max_size=20), st.just("internationalisation" * 4)), max_size=6
+    st.one_of(
+        st.text(BASIC, max_size=40), st.text(max_size=20), st.just("internationalisation" * 4), st.just("x" * 16), LONG
+    ),
+    max_size=6,
 )
 MASK = np.uint64(63)
-NONE = np.empty(0, dtype=np.int64)
 
 
 def sliced(texts):
@@ -21,21 +24,20 @@ def sliced(texts):
 
 
 def hashed(values):
-    ends = np.empty(len(values), dtype=np.int64)
-    embed.hash_words(*values, ALPHABET, np.empty(0, dtype=np.uint64), NONE, NONE, ends)
+    """Hashes, starts and stops of all words, and their number up to the end of each text."""
+    room = embed_words.most_words(int(values.offsets[-1] - values.offsets[0]), len(values))
+    found = np.empty(room, np.uint64), np.empty(room, np.int64), np.empty(room, np.int64)
+    ends = np.zeros(len(values), dtype=np.int64)
+    embed_words.hash_words(*values, ALPHABET, *found, ends)
     count = ends[-1] if len(ends) else 0
-    hashes, starts, stops = np.empty(count, np.uint64), np.empty(count, np.int64), np.empty(count, np.int64)
-    embed.hash_words(*values, ALPHABET, hashes, starts, stops, ends)
-    return hashes, starts, stops, ends
+    return *(array[:count] for array in found), ends
 
 
 def vocabulary(words):
-    slots = 1 << (2 * len(words)).bit_length()
-    keys, ranks = np.zeros(slots, dtype=np.uint64), np.zeros(slots, dtype=np.int32)
-    embed.place_words(np.array(words, dtype=np.uint64), keys, ranks)
-    for array in (keys, ranks):
-        array.setflags(write=False)
-    return embed.Vocabulary(keys, ranks, len(words), MASK)
+    entries = np.zeros(1 << (2 * len(words)).bit_length(), dtype=np.uint64)
+    embed.place_words(np.array(words, dtype=np.uint64), entries)
+    entries.setflags(write=False)
+    return embed.Vocabulary(entries, len(words), MASK)
 
 
 def some_words(texts):
@@ -55,59 +57,60 @@ def test_words_and_pairs(texts):
     assert [bytes(values.data[a:b]).decode() for a, b in zip(starts, stops, strict=True)] == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Cats, CATS!", ["Cats", "CATS"]),
-        ("naïve Über_1", ["naïve", "Über_1"]),
-        ("中文字", ["中", "文", "中文", "字", "文字"]),
-        ("中 文", ["中", "文"]),
-        ("हिन्दी", ["हिन्दी"]),
-        ("", []),
-        ("!?\u0301", []),
-    ],
-)
-def test_examples_of_words(text, expected):
-    values = sliced([text])
-    _, starts, stops, _ = hashed(values)
-    assert [bytes(values.data[a:b]).decode() for a, b in zip(starts, stops, strict=True)] == expected
+@settings(deadline=None, max_examples=60)
+@given(TEXTS, st.integers(2, 5))
+def test_words_are_the_same_read_a_few_at_a_time(texts, room):
+    values = sliced(texts)
+    found, last = [], np.empty(3, np.uint64)
+    hashes, starts, stops = np.empty(room, np.uint64), np.empty(room, np.int64), np.empty(room, np.int64)
+    for start, end in zip(values.offsets[:-1], values.offsets[1:], strict=True):
+        at, last[2] = start, np.uint64(2**64 - 1)
+        while at < end:
+            count, at = embed_words.read_words(values.data, at, end, ALPHABET, last, hashes, starts, stops)
+            found += zip(hashes[:count].tolist(), starts[:count].tolist(), stops[:count].tolist(), strict=True)
+    assert found == list(zip(*(array.tolist() for array in hashed(values)[:3]), strict=True))
 
 
-def test_case_and_digits_do_not_count():
-    hashes = hashed(sliced(["Year 1999", "year ٢٠٢٤"]))[0]
-    assert hashes[:2].tolist() == hashes[2:].tolist()
+@pytest.mark.parametrize("text", ["a", "a b", "é", "中", "中文字", "ก" * 50])
+@pytest.mark.parametrize("times", [1, 30])
+def test_no_texts_have_more_words_than_there_is_room_for(text, times):
+    assert len(hashed(sliced([text] * times))[0]) == times * len(naive.tokens(text))
+
+
+def numbered(hashes, ends, room):
+    words, documents = np.empty(room // 2, np.uint64), np.empty(room // 2, np.int32)
+    found = embed.number_words(hashes, ends, np.zeros(room, np.uint64), np.empty(room, np.int32), words, documents)
+    return found, words[: max(found, 0)].tolist(), documents[: max(found, 0)].tolist()
 
 
 @settings(deadline=None, max_examples=40)
 @given(TEXTS)
 def test_numbering(texts):
     hashes, _, _, ends = hashed(sliced(texts))
-    slots = 1 << (2 * len(hashes)).bit_length()
-    words, documents = np.empty(len(hashes), np.uint64), np.empty(len(hashes), np.int32)
-    found = embed.number_words(hashes, ends, np.zeros(slots, np.uint64), np.empty(slots, np.int32), words, documents)
+    distinct = list(dict.fromkeys(hashes.tolist()))
+    room = 1 << (2 * len(distinct) + 1).bit_length()
     sets = [{token[0] for token in naive.tokens(text)} for text in texts]
-    assert words[:found].tolist() == list(dict.fromkeys(hashes.tolist()))
-    assert documents[:found].tolist() == [sum(word in one for one in sets) for word in words[:found].tolist()]
+    assert numbered(hashes, ends, room)[1:] == (distinct, [sum(word in one for one in sets) for word in distinct])
+    if len(distinct) > 1:
+        assert numbered(hashes, ends, 2)[0] == -1
 
 
 def test_hashes_with_the_top_bit_set_are_found():
-    words = [1 << 63, (1 << 64) - 1, (1 << 63) + 1, 1]
+    words = [1 << 63, (1 << 64) - 1, (1 << 63) + (1 << 16), 1 << 16]
     known = vocabulary(words)
-    ends, rows = np.array([4]), np.empty(4, np.uint64)
-    documents = np.empty(4, np.int32)
-    slots = len(known.keys)
-    hashes = np.array(words, np.uint64)
-    assert embed.number_words(hashes, ends, np.zeros(slots, np.uint64), np.empty(slots, np.int32), rows, documents) == 4
-    places = {int(key): int(rank) for key, rank in zip(known.keys, known.ranks, strict=True) if key}
-    assert places == {word: i for i, word in enumerate(words)}
+    assert {int(entry & np.uint64(0xFFFF)) - 1: int(entry) >> 16 for entry in known.entries if entry} == {
+        rank: word >> 16 for rank, word in enumerate(words)
+    }
+    hashes = np.array([*words, 1 << 40], np.uint64)
+    assert numbered(hashes, np.array([5]), 16)[0] == 5
 
 
 @settings(deadline=None, max_examples=40)
 @given(TEXTS)
 def test_pieces_of_known_words(texts):
     values, words = sliced(texts), some_words(texts)
-    buckets, lengths = np.zeros((len(words), embed.PIECES), np.int32), np.full(len(words), -1, np.int32)
-    embed.find_pieces(*values, ALPHABET, vocabulary(words), buckets, lengths)
+    buckets, lengths = np.zeros((len(words), embed_words.PIECES), np.int32), np.full(len(words), -1, np.int32)
+    embed.find_pieces(*hashed(values)[:3], values.data, ALPHABET, vocabulary(words), buckets, lengths)
     letters = {token[0]: token[1] for text in texts for token in naive.tokens(text)}
     for row, length, word in zip(buckets, lengths, words, strict=True):
         single = letters[word] is None or letters[word][0] & naive.ALONE
@@ -115,11 +118,12 @@ def test_pieces_of_known_words(texts):
 
 
 def counted(values, known):
+    given = (*hashed(values), values.data, ALPHABET, known)
     ends = np.empty(len(values), dtype=np.int64)
-    embed.count_features(*values, ALPHABET, known, np.empty(0, np.int32), np.empty(0, np.float32), ends)
+    embed.count_features(*given, np.empty(0, np.int32), np.empty(0, np.float32), ends)
     count = ends[-1] if len(ends) else 0
     rows, weights = np.empty(count, np.int32), np.empty(count, np.float32)
-    embed.count_features(*values, ALPHABET, known, rows, weights, ends)
+    embed.count_features(*given, rows, weights, ends)
     return rows, weights, ends
 
 

@@ -6,7 +6,8 @@ import unicodedata
 import numpy as np
 
 MASK = (1 << 64) - 1
-START, PRIME, PAIR = 0xCBF29CE484222325, 0x100000001B3, 0x9E3779B97F4A7C15
+START, FOLD, LAST = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93, 0xBF58476D1CE4E5B9
+PAIR = 0x9E3779B97F4A7C15
 ALONE, JOINS = 1 << 24, 1 << 25
 SINGLE = (
     "CJK UNIFIED IDEOGRAPH", "CJK COMPATIBILITY IDEOGRAPH", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA",
@@ -33,10 +34,15 @@ def letter(character):
 
 
 def hashed(letters):
+    """A word's hash: its UTF-8 folded in by eight bytes, with the case bit of ASCII set."""
+    spelled = "".join(chr(one & 0xFFFFFF) for one in letters).encode("utf-8", "surrogatepass")
+    spelled = bytes(byte | 32 if byte < 128 else byte for byte in spelled)
     value = START
-    for one in letters:
-        value = (value ^ one) * PRIME & MASK
-    return mix64(value)
+    for at in range(0, len(spelled), 8):
+        value = (value ^ int.from_bytes(spelled[at : at + 8], "little")) * FOLD & MASK
+        value ^= value >> 32
+    value = value * LAST & MASK
+    return value ^ value >> 29
 
 
 def words(text):
@@ -73,8 +79,14 @@ def tokens(text):
 
 
 def pieces(letters, mask):
-    marked = [0x110000, *letters[:40], 0x110000]
-    return [hashed(marked[i : i + n]) & mask for n in (3, 4) for i in range(len(marked) - n + 1)]
+    marked = [1, *(one & 0xFFFFFF for one in letters[:40]), 1]
+    found = []
+    for at in range(max(1, len(marked) - 3)):
+        value = 0
+        for one in marked[at : at + 4]:
+            value = (value << 16 ^ one) & MASK
+        found.append(mix64(value) & mask)
+    return found
 
 
 def features(text, known, mask):

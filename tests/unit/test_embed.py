@@ -39,7 +39,7 @@ def documents(number, seed=0):
 
 
 def fitted(texts, dimensions=16, seed=0):
-    return embed.fit(embed.heads(array(texts)), dimensions, seed)
+    return embed.fit(embed.heads(array(texts), len(texts)), dimensions, seed)
 
 
 def vectors(texts, model, dtype="float32"):
@@ -134,11 +134,11 @@ def test_a_model_comes_back_from_its_table(mixed):
 
 def exact(texts):
     """The weighted features of texts, at length one, as a dense matrix."""
-    given = arrow.strings(array(texts))
+    given = embed._read(arrow.strings(array(texts)))
     words, found = embed._known_words(given)
     vocabulary = embed._vocabulary(words)
     counts = embed._counted(given, vocabulary)
-    weights = embed._weights(given, vocabulary, counts, found, len(texts))
+    weights = embed._weights(given, vocabulary, counts, found)
     features = len(words) + embed.BUCKETS
 
     def dense(sparse, height):
@@ -191,14 +191,17 @@ def test_nothing_to_learn_from(texts):
 
 
 def test_heads_are_cut_between_characters():
-    assert embed.heads(array(["é" * 3000, "short"])).to_pylist() == ["é" * 2048, "short"]
+    texts = array(["é" * 3000, "short"])
+    assert embed.heads(texts, 2).to_pylist() == ["é" * 2048, "short"]
+    assert embed.heads(texts, 10_000).to_pylist() == ["é" * 400, "short"]
 
 
 def test_the_stage_counts_what_has_no_vector():
     config = EmbedConfig(dimensions=8, sample=3)
     assert STAGE.before[0].sample(config) == 3
     texts = pa.table({"text": array(["onion", "", "butter"])})
-    surveys = [STAGE.before[0].survey(texts.slice(i, 1), None, config) for i in range(3)]
+    sampled = texts.replace_schema_metadata({"documents": "3"})
+    surveys = [STAGE.before[0].survey(sampled.slice(i, 1), None, config) for i in range(3)]
     settled = STAGE.before[0].settle(iter(surveys), config)
     applied = STAGE.apply(texts, None, STAGE.prepare(settled.model, config), config)
     assert applied.table.schema == STAGE.adds(config)
