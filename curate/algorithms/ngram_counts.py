@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from curate.algorithms import ngram_files as files
-from curate.algorithms.ngram_tokens import Sequences, Unit, read, sequences
+from curate.algorithms.ngram_tokens import Sequences, Unit, described, read, sequences
 from curate.errors import DataError, UsageError
 from curate.kernels import ngram_counts as kernels
 from curate.kernels import ngram_tokens as tokens
@@ -20,6 +20,7 @@ _KIND = "n-gram counts"
 
 LONGEST = 8
 """The highest order."""
+_MOST = 0xFFFFFFFF
 _SPECIAL = np.array([tokens.START, tokens.END])
 _BATCH_BYTES = {"bytes": 1 << 22, "words": 1 << 23, "tokenizer": 1 << 23}
 
@@ -28,7 +29,7 @@ _BATCH_BYTES = {"bytes": 1 << 22, "words": 1 << 23, "tokenizer": 1 << 23}
 class Counts:
     """How often each n-gram of up to `order` tokens occurs, begins and ends of texts counting as tokens.
 
-    unit: what a token is. tokenizer: the path of its file, for the unit `tokenizer`.
+    unit: what a token is. tokenizer: its JSON, for the unit `tokenizer`.
     hashes: the vocabulary, uint64: what begins a text, what ends it, and all other tokens in the order of their hashes.
     spelled: int64 (vocabulary + 1,), where each word's bytes begin in `spelling`, uint8; all zero for other units.
     keys: of every order the n-grams, as in `kernels.ngram_counts`, those of order 1 being 0, 1, 2, ...
@@ -36,7 +37,7 @@ class Counts:
     """
 
     unit: Unit
-    tokenizer: str | None
+    tokenizer: str | None = field(repr=False)
     hashes: np.ndarray
     spelled: np.ndarray
     spelling: np.ndarray
@@ -104,7 +105,10 @@ class Counts:
     def _joined(self, other: Counts, sign: int, folder: str | Path | None) -> Counts:
         mine, theirs = (self.unit, self.tokenizer, self.order), (other.unit, other.tokenizer, other.order)
         if mine != theirs:
-            raise UsageError(f"n-gram counts: unit, tokenizer and order differ: {mine} and {theirs}")
+            raise UsageError(
+                f"n-gram counts: of {self.order} {self.unit} and of {other.order} {other.unit}; units, orders and "
+                "tokenizers must be the same"
+            )
         hashes, first, second = _united(self.hashes, other.hashes)
         spelled, spelling = _united_spelling(self, other, first, second, len(hashes))
         counts = np.zeros(len(hashes), np.int64)
@@ -119,6 +123,8 @@ class Counts:
                 self.keys[level], self.counts[level], contexts, first,
                 other.keys[level], other.counts[level], other_contexts, second, sign, out, total,
             )  # fmt: skip
+            if size > _MOST:
+                raise DataError(f"n-gram counts: {size:,} different n-grams of {level + 1} tokens; {_MOST:,} fit")
             keys.append(out[:size])
             sums.append(total[:size])
         return Counts(self.unit, self.tokenizer, hashes, spelled, spelling, tuple(keys), tuple(sums))
@@ -134,8 +140,9 @@ def count(
 ) -> Counts:
     """Count the n-grams of up to `order` tokens in every text; a null is an empty text.
 
-    unit: "bytes", "words" (see `kernels.ngram_tokens`) or "tokenizer", the tokens of the tokenizer.json file
-    `tokenizer`. A word is known by a 64-bit hash: two of 10 million words share one with probability 3e-6.
+    unit: "bytes", "words" (see `kernels.ngram_tokens`) or "tokenizer", the tokens of `tokenizer`, the path of a
+    tokenizer.json file or what is in it. A word is known by a 64-bit hash: two of 10 million words share one with
+    probability 3e-6.
     folder: where the counts are kept, as by `Counts.merge`; without it they take twice their 16 bytes for each n-gram.
     To that come about 300 MB for the texts that are counted at a time.
     Raises UsageError for an order that is not 1 to 8, and for a tokenizer where none belongs, or the other way round.
@@ -144,6 +151,7 @@ def count(
         raise UsageError(f"order {order}: not 1 to {LONGEST}")
     if (unit == "tokenizer") != (tokenizer is not None):
         raise UsageError(f"unit {unit} and tokenizer {tokenizer}: the unit `tokenizer` needs one, no other takes one")
+    tokenizer = None if tokenizer is None else described(tokenizer)
     waiting: list[Counts] = []
     for _, found in read(texts, unit, tokenizer, order, _BATCH_BYTES[unit]):
         waiting.append(of_sequences(found, order, unit, tokenizer))

@@ -83,7 +83,7 @@ class NgramModel:
 
     order: int
     unit: Unit
-    tokenizer: str | None
+    tokenizer: str | None = field(repr=False)
     _parts: tuple[_Part, ...] = field(repr=False)
 
     def losses(self, texts: arrow.Array) -> Losses:
@@ -117,7 +117,7 @@ class NgramModel:
         if not 0 < weight < 1:
             raise UsageError(f"weight {weight}: not between 0 and 1")
         if (added.unit, added.tokenizer) != (self.unit, self.tokenizer):
-            raise UsageError(f"a model of {added.unit}, {added.tokenizer} for one of {self.unit}, {self.tokenizer}")
+            raise UsageError(f"a model of {added.unit} for one of {self.unit}: units and tokenizers must be the same")
         parts = [_Part(p.tables, p.slots, p.unseen, p.spelling, p.weight * (1 - weight)) for p in self._parts]
         more = [_Part(p.tables, p.slots, p.unseen, p.spelling, p.weight * weight) for p in added._parts]
         return NgramModel(max(self.order, added.order), self.unit, self.tokenizer, (*parts, *more))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -92,7 +93,7 @@ def _after(context: Sequences, found: Sequences) -> Sequences:
 
 
 def sequences(texts: pa.Array, unit: Unit, tokenizer: str | None) -> Sequences:
-    """The tokens of every text."""
+    """The tokens of every text; tokenizer: its JSON."""
     values = arrow.strings(texts)
     offsets, data = values
     size = int(offsets[-1] - offsets[0]) + len(values)
@@ -126,19 +127,31 @@ def spans(found: Sequences, which: np.ndarray) -> Sequences:
     return Sequences(hashes, firsts, _NONE, _NONE, found.data)
 
 
+def described(tokenizer: str) -> str:
+    """The JSON that describes a tokenizer, from the path of its file, or that JSON itself.
+
+    Raises UsageError when it is neither.
+    """
+    if tokenizer.startswith("{"):
+        return tokenizer
+    try:
+        text = Path(tokenizer).read_text(encoding="utf-8")
+        _tokenizer(text)
+    except Exception as error:
+        raise UsageError(f"tokenizer {tokenizer}: not a tokenizer.json file: {error}") from None
+    return text
+
+
 def tokens_of(tokenizer: str) -> int:
-    """How many different tokens a tokenizer has."""
+    """How many different tokens a tokenizer, given by its JSON, has."""
     return _tokenizer(tokenizer).get_vocab_size()
 
 
 @functools.lru_cache(maxsize=4)
-def _tokenizer(tokenizer: str) -> Tokenizer:
+def _tokenizer(text: str) -> Tokenizer:
     from tokenizers import Tokenizer
 
-    try:
-        loaded = Tokenizer.from_file(tokenizer)
-    except Exception as error:
-        raise UsageError(f"tokenizer {tokenizer}: not a tokenizer.json file: {error}") from None
+    loaded = Tokenizer.from_str(text)
     loaded.no_truncation()
     loaded.no_padding()
     return loaded

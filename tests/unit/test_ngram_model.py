@@ -200,7 +200,11 @@ def test_tokenizer(tmp_path):
     words.save(str(path))
     counts = count(array(["a b a", "b"]), order=2, unit="tokenizer", tokenizer=str(path))
     assert counts.counts[0].tolist()[:2] == [2, 2]
-    losses = estimate(counts).losses(array(["a b", None]))
+    estimate(counts).save(tmp_path / "model")
+    path.unlink()
+    model = NgramModel.load(tmp_path / "model")
+    assert same(count(array(["a b a", "b"]), order=2, unit="tokenizer", tokenizer=model.tokenizer), counts)
+    losses = model.losses(array(["a b", None]))
     assert losses.tokens.tolist() == [3, 1]
     plain = naive.Model([[0, 1, 0], [1]], 2, lambda _: 1 / 4)
     assert losses.bits.tolist() == pytest.approx([sum(plain.bits([0, 1])), sum(plain.bits([]))], abs=0.01)
