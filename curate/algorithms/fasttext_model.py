@@ -15,12 +15,13 @@ import numpy as np
 import pyarrow as pa
 
 from curate.errors import UsageError
-from curate.kernels import arrow
+from curate.kernels import arrow, fasttext_words
 from curate.kernels import fasttext as kernel
 
 _MAGIC, _VERSIONS = 793712314, (11, 12)
 _SUPERVISED = 3
 _CENTROIDS = 256
+_MOST_GRAMS = 255
 _RUN_BYTES = 4 << 20
 _RUN_PROBABILITIES = 1 << 20
 _HEADER = struct.Struct("<ii12id")
@@ -76,8 +77,10 @@ def _loaded(data: np.ndarray) -> Loaded:
     entries = _entries(reader)
     kept = _kept(reader, entries.pruned, buckets)
     reciprocal = np.uint64(-(-(2**64) // buckets)) if buckets > 1 else np.uint64(0)
-    most = 0 if version == 11 else most
-    settings = kernel.Settings(entries.words, grams, buckets, reciprocal, least, most, loss)
+    most = 0 if version == 11 else max(most, 0)
+    if not (0 <= grams <= _MOST_GRAMS and least >= 0 and most <= _MOST_GRAMS):
+        raise ValueError("its settings are broken")
+    settings = fasttext_words.Settings(entries.words, grams, buckets, reciprocal, least, most, loss)
     quantised = bool(reader.array(np.uint8, 1)[0])
     inputs = _matrix(reader, quantised)
     outputs = _decoded(_matrix(reader, bool(reader.array(np.uint8, 1)[0]) and quantised))
@@ -104,25 +107,27 @@ def _entries(reader: _Reader) -> _Entries:
     if labels == 0:
         raise ValueError("it knows no labels")
     starts, ends, counts = np.empty((3, size), dtype=np.int64)
-    reader.at = kernel.find_entries(reader.data, reader.at, starts, ends, counts)
+    reader.at = fasttext_words.find_entries(reader.data, reader.at, starts, ends, counts)
     if reader.at < 0:
         raise ValueError("the file is cut off, or no model of fastText")
     names = [reader.data[starts[i] : ends[i]].tobytes().decode("utf-8", "replace") for i in range(words, size)]
     return _Entries(starts, ends, words, names, counts[words:], pruned)
 
 
-def _words(data: np.ndarray, entries: _Entries, settings: kernel.Settings, kept: np.ndarray) -> kernel.Words:
+def _words(
+    data: np.ndarray, entries: _Entries, settings: fasttext_words.Settings, kept: np.ndarray
+) -> fasttext_words.Words:
     starts, ends = entries.starts, entries.ends
     slots = np.zeros(1 << (2 * len(starts)).bit_length(), dtype=np.uint64)
-    kernel.fill_slots(data, starts, ends, slots)
+    fasttext_words.fill_slots(data, starts, ends, slots)
     subword_starts = np.zeros(entries.words + 1, dtype=np.int64)
     if settings.most:
-        kernel.count_subwords(data, starts, ends, settings, kept, subword_starts[1:])
+        fasttext_words.count_subwords(data, starts, ends, settings, kept, subword_starts[1:])
         np.cumsum(subword_starts, out=subword_starts)
     subwords = np.empty(int(subword_starts[-1]), dtype=np.uint32)
     if settings.most:
-        kernel.list_subwords(data, starts, ends, settings, kept, subword_starts, subwords)
-    return kernel.Words(data, starts, slots, kept, subwords, subword_starts)
+        fasttext_words.list_subwords(data, starts, ends, settings, kept, subword_starts, subwords)
+    return fasttext_words.Words(data, starts, slots, kept, subwords, subword_starts)
 
 
 def _kept(reader: _Reader, pruned: int, buckets: int) -> np.ndarray:
@@ -209,7 +214,11 @@ def _tree(counts: np.ndarray) -> np.ndarray:
 
 
 def _check(
-    settings: kernel.Settings, kept: np.ndarray, inputs: kernel.Matrix, outputs: np.ndarray, shape: tuple[int, int]
+    settings: fasttext_words.Settings,
+    kept: np.ndarray,
+    inputs: kernel.Matrix,
+    outputs: np.ndarray,
+    shape: tuple[int, int],
 ) -> None:
     hashed = settings.word_ngrams > 1 or settings.most > 0
     if hashed and settings.buckets <= 0:
@@ -243,7 +252,7 @@ def probabilities(loaded: Loaded, texts: arrow.Array, *, best_only: bool = False
     """
     values = arrow.strings(texts)
     found = np.empty((len(values), len(loaded.labels)), dtype=np.float32)
-    room = kernel.room(int(np.diff(values.offsets).max(initial=0)), loaded.model.settings)
+    room = fasttext_words.room(int(np.diff(values.offsets).max(initial=0)), loaded.model.settings)
     kernel.predict(*_read_only(values), loaded.model, best_only, room, found)
     return found
 
@@ -252,7 +261,7 @@ def with_words(texts: arrow.Array) -> np.ndarray:
     """Whether each text has anything but blanks, as fastText sees them: bool (n,)."""
     values = arrow.strings(texts)
     found = np.empty(len(values), dtype=np.bool_)
-    kernel.has_words(*_read_only(values), found)
+    fasttext_words.has_words(*_read_only(values), found)
     return found
 
 
