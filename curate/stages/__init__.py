@@ -34,6 +34,7 @@ ALL = (
     "contrast",
     "zipfit",
     "transport",
+    "betr",
     "exclude",
     "select",
     "sample",

@@ -56,6 +56,7 @@ CASES = {
     ),
     "dsir": Case({"target": [GOOD]}),
     "transport": Case({"target": [GOOD], "examples": 20, "sample": 40, "keep_rate": 0.3}, before=("embed",)),
+    "betr": Case({"target": [GOOD], "examples": 20, "sample": 120, "top": 0.3}, before=("embed",)),
     "perplexity": Case({"sample": 100, "keep": "gaussian", "keep_rate": 0.5}),
     "contrast": Case({"target": [GOOD], "sample": 100, "keep_rate": 0.3}),
     "zipfit": Case({"target": [GOOD], "examples": 4, "keep_rate": 0.3}),

@@ -32,6 +32,7 @@ OPTIONS = {
     "contrast": {"target": [__file__]},
     "zipfit": {"target": [__file__]},
     "transport": {"target": [__file__]},
+    "betr": {"target": [__file__]},
     "sample": {"fraction": 0.5},
     "prototypes": {"keep_rate": 0.5},
     "similar": {"to": [__file__]},
