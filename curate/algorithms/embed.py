@@ -102,7 +102,7 @@ def heads(text: pa.ChunkedArray, sampled: int) -> pa.Array:
 def fit(text: pa.Array, dimensions: int, seed: int) -> Model:
     """Fit on sampled texts, in their order.
 
-    Memory: about 30 bytes a character of the sample, and 1 MB a dimension.
+    Memory: at most 140 bytes a character, 28 bytes a document and dimension, and 1/2 MB a dimension.
     """
     found = _read(arrow.strings(text))
     words, documents = _known_words(found)

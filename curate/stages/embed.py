@@ -115,7 +115,10 @@ def survey(table: pa.Table, mine: None, config: EmbedConfig) -> pa.Table:
 
 
 def settle(tables: Iterable[pa.Table], config: EmbedConfig) -> Settled:
-    """Fit the builtin model, at 60 kB a sampled document and 1 MB a dimension. Of another, look up its length."""
+    """Fit the builtin model, at 140 bytes a character of the sample, which are 4 million at most, and more a dimension.
+
+    Of another, look up its length.
+    """
     import pyarrow as pa
 
     from curate.algorithms import embed
@@ -170,13 +173,19 @@ def memory(load: Load, config: EmbedConfig) -> int:
     """
     builtin = config.model == BUILTIN
     if load.kind == "settle":
-        return (64 << 20) + (60_000 * min(load.rows, config.sample) + (_dimensions(config) << 20) if builtin else 0)
+        return (64 << 20) + (_fit_memory(load, config) if builtin else 0)
     stated = load.reading + 8 * load.rows * _dimensions(config)
     if builtin:
         return stated
     from curate.algorithms import embed_models
 
     return stated + embed_models.memory(_wanted(config)) + 6 * load.longest
+
+
+def _fit_memory(load: Load, config: EmbedConfig) -> int:
+    """Words of the sample, of Chinese at worst; 28 bytes a document and dimension; the table and products with it."""
+    documents, dimensions = min(load.rows, config.sample), _dimensions(config)
+    return 140 * min(load.bytes, 4_000_000) + (28 * documents + (1 << 19)) * dimensions + (64 << 20)
 
 
 STAGE = Stage(
