@@ -25,6 +25,8 @@ SAMPLED = ("gaussian", "stepwise")
 _SALT = 0x6A09E667F3BCC908
 _SPREAD = 919250.87 / 536394.99
 """The third quartile by the first, as BERTIN's code has them."""
+_GROUPS = 12
+"""The report names at most so many, the largest."""
 _LEAST_WEIGHT = 1e-200
 """Less is never drawn."""
 _BEYOND = 10
@@ -200,12 +202,16 @@ def lines(summary: pa.Table) -> list[str]:
     )
     of_bytes = f"{kept_size / max(1, size):.1%} of their bytes"
     found = [f"keeps {kept:,} of {documents:,} documents ({kept / documents:.1%}), {of_bytes}"]
-    for group in dict.fromkeys(row["group"] for row in scored):
-        own = [row for row in scored if row["group"] == group]
-        cuts = ", ".join(f"{row['bucket']} {row['least']:.3f} to {row['most']:.3f}" for row in own)
-        number = sum(row["documents"] for row in own)
-        found.append(f"{group or 'bits per byte'}: {cuts} ({number:,} documents)")
-        if weights := sum(row["weights"] for row in own):
-            surely = min(1.0, sum(row["kept"] for row in own) / weights)
-            found.append(f"a document of the largest weight is kept with probability {surely:.3f}")
-    return found
+    groups: dict[str | None, list[dict]] = {}
+    for row in scored:
+        groups.setdefault(row["group"], []).append(row)
+    largest = sorted(groups, key=lambda group: -sum(row["documents"] for row in groups[group]))
+    found += [_line(group or "bits per byte", groups[group]) for group in largest[:_GROUPS]]
+    return found + ([f"and {len(groups) - _GROUPS:,} more"] if len(groups) > _GROUPS else [])
+
+
+def _line(group: str, rows: list[dict]) -> str:
+    cuts = ", ".join(f"{row['bucket']} {row['least']:.3f} to {row['most']:.3f}" for row in rows)
+    documents, kept, weights = (sum(row[name] for row in rows) for name in ("documents", "kept", "weights"))
+    drawn = f", the likeliest kept with probability {min(1.0, kept / weights):.3f}" if weights else ""
+    return f"{group}: {cuts} ({documents:,} documents{drawn})"

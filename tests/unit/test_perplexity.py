@@ -151,7 +151,7 @@ def test_the_report_says_what_is_kept_of_each_group():
     drawn = judged(BITS, "gaussian", 0.1)[0].append_column("bytes", pa.array([1] * len(BITS)))
     line = perplexity.lines(perplexity.counted(drawn, None))[-1]
     probability = 400 / sum(drawn["perplexity_weight"].to_pylist())
-    assert line == f"a document of the largest weight is kept with probability {probability:.3f}"
+    assert line.endswith(f" (4,000 documents, the likeliest kept with probability {probability:.3f})")
     assert perplexity.lines(perplexity.added([perplexity.counted(table.slice(10), None)])) == [
         "no document has a text to score"
     ]
