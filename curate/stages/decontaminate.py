@@ -13,7 +13,7 @@ from curate.stage import Census, InputFile, Load, Settled, Share, Stage, StageCo
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from curate.algorithms.decontaminate import Items, Rules
+    from curate.algorithms.decontaminate_items import Items, Rules
 
 
 class DecontaminateConfig(StageConfig):
@@ -55,22 +55,24 @@ class DecontaminateConfig(StageConfig):
 
 
 def rules(config: DecontaminateConfig) -> Rules:
-    from curate.algorithms.decontaminate import Rules
+    from curate.algorithms.decontaminate_items import Rules
 
     return Rules(config.ngram, config.span, config.share, config.common)
 
 
 def items(config: DecontaminateConfig) -> Items:
-    """The benchmarks, read once a process. Raises UsageError and DataError as `decontaminate.items` and its names."""
+    """The benchmarks, read once a process. Raises UsageError and DataError as `decontaminate_items`."""
     return _read(tuple(config.benchmark), rules(config))
 
 
 @lru_cache(maxsize=1)
 def _read(paths: tuple[str, ...], chosen: Rules) -> Items:
     from curate import formats
-    from curate.algorithms import decontaminate
+    from curate.algorithms import decontaminate_items
 
-    return decontaminate.items(list(zip(decontaminate.names(paths), map(formats.texts, paths), strict=True)), chosen)
+    return decontaminate_items.items(
+        list(zip(decontaminate_items.names(paths), map(formats.texts, paths), strict=True)), chosen
+    )
 
 
 def needs(config: DecontaminateConfig) -> tuple[str, ...]:
@@ -92,9 +94,9 @@ def adds(config: DecontaminateConfig) -> pa.Schema:
 
 
 def survey(table: pa.Table, mine: None, config: DecontaminateConfig) -> Iterator[pa.Table]:
-    from curate.algorithms import decontaminate
+    from curate.algorithms import decontaminate_matches
 
-    return decontaminate.survey(table, items(config))
+    return decontaminate_matches.survey(table, items(config))
 
 
 def settle(tables: Iterable[pa.Table], config: DecontaminateConfig) -> Settled:

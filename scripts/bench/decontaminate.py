@@ -28,7 +28,7 @@ import floor
 import material
 import pyarrow as pa
 
-from curate.algorithms import decontaminate
+from curate.algorithms import decontaminate, decontaminate_matches
 from curate.stages.decontaminate import DecontaminateConfig, items
 
 BARS = {"whole": 0.99, "half": 0.95}
@@ -115,7 +115,7 @@ def found(texts: Sequence[str], config: DecontaminateConfig) -> dict[int, str]:
             "text": pa.array(texts, pa.large_string()),
         }
     )
-    surveyed = list(decontaminate.survey(table, known))
+    surveyed = list(decontaminate_matches.survey(table, known))
     _, documents, _ = decontaminate.settle(surveyed, known)
     rows = pa.concat_tables(list(documents)).to_pylist()
     return {row["row"]: row["by"] for row in rows if row["by"] is not None}

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.algorithms import decontaminate
-from curate.kernels import arrow, contamination, words
+from curate.algorithms import decontaminate_items
+from curate.kernels import arrow, contamination, contamination_tokens, words
 from tests.naive import decontaminate as naive
 
-RULES = decontaminate.Rules(ngram=5, span=20, share=0.3, common=1e-5)
+RULES = decontaminate_items.Rules(ngram=5, span=20, share=0.3, common=1e-5)
 WORDS = st.sampled_from(
     [
         "a",
@@ -43,7 +43,7 @@ def read(text):
     start, end = values.offsets
     hashes = np.empty(words.most_tokens(0, end - start) + 1, dtype=np.uint64)
     spans = np.empty((len(hashes), 2), dtype=np.int64)
-    count = contamination.read_tokens(values.data, start, end, decontaminate.spelling(), hashes, spans)
+    count = contamination_tokens.read_tokens(values.data, start, end, decontaminate_items.spelling(), hashes, spans)
     return hashes[:count].tolist(), [bytes(values.data[a:b]).decode() for a, b in spans[:count]]
 
 
@@ -91,7 +91,7 @@ def test_tokens(text):
 
 
 def searched(texts, items, rules=RULES, room=0):
-    known = decontaminate.items([("b", [pa.array(items, pa.large_string())])], rules)
+    known = decontaminate_items.items([("b", [pa.array(items, pa.large_string())])], rules)
     values = sliced(texts)
     count = contamination.room(values.offsets)
     hashes, spans = np.empty(count, dtype=np.uint64), np.empty((count, 2), dtype=np.int64)
@@ -100,7 +100,16 @@ def searched(texts, items, rules=RULES, room=0):
     while row < len(texts):
         latest, seen = np.full((len(items), 4), -1, dtype=np.int64), np.full(len(items), -1, dtype=np.int64)
         row, found = contamination.find(
-            values.offsets, values.data, row, decontaminate.spelling(), known.index, hashes, spans, latest, seen, out
+            values.offsets,
+            values.data,
+            row,
+            decontaminate_items.spelling(),
+            known.index,
+            hashes,
+            spans,
+            latest,
+            seen,
+            out,
         )
         rows += out[:found].tolist()
     return rows, known

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curate.algorithms import decontaminate
+from curate.algorithms import decontaminate, decontaminate_items, decontaminate_matches
 from curate.errors import DataError, UsageError
 from tests import running
 
@@ -15,13 +15,13 @@ ITEMS = [
     "What is 7 times 8?",
     "Is it so?",
 ]
-RULES = decontaminate.Rules(ngram=8, span=20, share=0.3, common=1e-5)
+RULES = decontaminate_items.Rules(ngram=8, span=20, share=0.3, common=1e-5)
 CLEAN = "The committee met in the old town hall on Tuesday and spoke about the bridge for two hours."
 
 
 def judged(texts, items=ITEMS, rules=RULES, tables=1):
     """The rows of the documents by number, and the model with its matches."""
-    known = decontaminate.items([("b.jsonl", [pa.array(items, pa.large_string())])], rules)
+    known = decontaminate_items.items([("b.jsonl", [pa.array(items, pa.large_string())])], rules)
     count = len(texts)
     table = pa.table(
         {
@@ -32,7 +32,7 @@ def judged(texts, items=ITEMS, rules=RULES, tables=1):
             "text": pa.array(texts, pa.large_string()),
         }
     )
-    surveyed = [part for piece in decontaminate.survey(table, known) for part in _split(piece, tables)]
+    surveyed = [part for piece in decontaminate_matches.survey(table, known) for part in _split(piece, tables)]
     model, documents, matches = decontaminate.settle(surveyed, known)
     rows = {row["row"]: (row["span"], row["by"]) for part in documents for row in part.to_pylist()}
     return rows, pa.concat_tables([model, *matches]).to_pylist()
@@ -74,7 +74,7 @@ def test_a_phrase_of_many_documents_is_none_but_a_leak_of_many_is():
     assert set(judged(texts)[0].values()) == {(0, None)}
     item = f"{ITEMS[0]} {ITEMS[1]}"
     assert {by for _, by in judged([f"{text} {item}" for text in texts], [item])[0].values()} == {"b.jsonl:0"}
-    few = decontaminate.Rules(ngram=8, span=20, share=0.3, common=0.99)
+    few = decontaminate_items.Rules(ngram=8, span=20, share=0.3, common=0.99)
     assert {by for _, by in judged([*texts, CLEAN], rules=few)[0].values()} == {"b.jsonl:0"}
 
 
@@ -126,11 +126,14 @@ def test_columns_of_a_shard():
 
 
 def test_what_cannot_be_named_or_read():
-    assert decontaminate.names(["x/a.jsonl#question+answer", "y/b.jsonl"]) == ["a.jsonl#question+answer", "b.jsonl"]
+    assert decontaminate_items.names(["x/a.jsonl#question+answer", "y/b.jsonl"]) == [
+        "a.jsonl#question+answer",
+        "b.jsonl",
+    ]
     with pytest.raises(UsageError, match=r"two are called 'a.jsonl'"):
-        decontaminate.names(["x/a.jsonl", "y/a.jsonl"])
+        decontaminate_items.names(["x/a.jsonl", "y/a.jsonl"])
     with pytest.raises(DataError, match="no item there"):
-        decontaminate.items([("b", [])], RULES)
+        decontaminate_items.items([("b", [])], RULES)
 
 
 def test_the_command(tmp_path):
