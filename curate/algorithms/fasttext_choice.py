@@ -22,10 +22,15 @@ _HELD = 1 << 20
 _PATH = re.compile(r"[^\s'\"=<>()]*[./*][^\s'\"=<>()]*")
 
 
+def path_of(given: str) -> str:
+    """The path in `FILE` or `FILE#FIELD`."""
+    return given.rpartition("#")[0] if "#" in given and not os.path.exists(given) else given
+
+
 def is_file(given: str) -> bool:
     """Whether an example names files: what is there, perhaps as `FILE#FIELD`, or what has the look of a path."""
-    path = given.rpartition("#")[0] if "#" in given and not os.path.exists(given) else given
-    return os.path.exists(path) or _PATH.fullmatch(path) is not None
+    path = path_of(given)
+    return given != CORPUS and (os.path.exists(path) or _PATH.fullmatch(path) is not None)
 
 
 def rules(given: Sequence[str]) -> list[str]:

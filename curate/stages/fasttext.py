@@ -140,9 +140,25 @@ def sample_examples(config: FasttextConfig) -> int | None:
     return None if _from_corpus(config) else 0
 
 
+def _file_bytes(config: FasttextConfig) -> int:
+    """Bytes of the files of examples. Raises UsageError for one that is not there."""
+    import os
+
+    from curate.algorithms import fasttext_choice
+    from curate.storage.corpus import DOCUMENTS
+    from curate.storage.sources import listing
+
+    given = [path for path in [*config.positive, *config.negative] if fasttext_choice.is_file(path)]
+    paths = [fasttext_choice.path_of(path) for path in given]
+    folders = [os.path.join(path, DOCUMENTS) for path in paths]
+    paths = [folder if os.path.isdir(folder) else path for path, folder in zip(paths, folders, strict=True)]
+    return sum(file.size for path in paths for file in listing([path]))
+
+
 def needs_choice(config: FasttextConfig) -> tuple[str, ...]:
     from curate.algorithms import fasttext_choice
 
+    _file_bytes(config)
     if config.labels:
         return ("id", config.labels)
     if not _from_corpus(config):
@@ -343,8 +359,7 @@ def memory(load: Load, config: FasttextConfig) -> int:
     model = os.path.getsize(config.model) * 3 // 2 if config.model else 160 << 20
     if load.kind != "settle":
         return load.reading + model + 160 * load.rows
-    files = [path.rpartition("#")[0] or path for path in [*config.positive, *config.negative]]
-    given = 4 * sum(os.path.getsize(path) for path in files if os.path.isfile(path))
+    given = 4 * _file_bytes(config)
     drawn = load.bytes if load.measured else min(load.bytes, 20_000 * min(load.rows, 2 * config.sample))
     return (512 << 20) + model + 5 * (drawn + given)
 
