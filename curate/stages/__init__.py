@@ -35,6 +35,7 @@ ALL = (
     "zipfit",
     "transport",
     "betr",
+    "combine",
     "exclude",
     "select",
     "sample",

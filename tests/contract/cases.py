@@ -38,6 +38,7 @@ CASES = {
     ),
     "semdedup": Case({"keep_rate": 0.75, "max_cluster": 30}, before=("embed", "dsir", "cluster")),
     "prototypes": Case({"keep_rate": 0.5}, before=("embed", "dsir", "cluster")),
+    "combine": Case({"scores": ["dsir=2", "-bytes"], "keep_rate": 0.3}, before=("dsir",)),
     "exclude": Case({"min_mean": ["dsir=0.02"]}, before=("embed", "dsir", "cluster")),
     "split": Case({"parts": ["test=20", "train=60%"]}),
     "similar": Case({"to": [GOOD], "method": "nearest", "nearest": 2}, before=("embed",)),

@@ -36,6 +36,7 @@ OPTIONS = {
     "sample": {"fraction": 0.5},
     "prototypes": {"keep_rate": 0.5},
     "similar": {"to": [__file__]},
+    "combine": {"rule": "bytes > 1"},
     "exclude": {"min_mean": {"dsir": 0.0}},
     "split": {"parts": {"test": 5}},
     "mix": {},
