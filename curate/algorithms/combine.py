@@ -120,7 +120,7 @@ def _correlation(one: np.ndarray, other: np.ndarray) -> float:
     return float(one @ other / spread) if spread else float("nan")
 
 
-def summary(names: Sequence[str], values: np.ndarray, told: Mapping[str, Sequence[Any]]) -> pa.Table:
+def summary(names: Sequence[str], values: np.ndarray, told: Mapping[str, Any]) -> pa.Table:
     """A row for each column: `column`, `documents` that have it, `of` how many, `correlations` with all, and `told`."""
     matrix = correlations(values)
     return pa.table(
