@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.algorithms import ranking
+from curate.errors import UsageError
 from curate.kernels import arrow, hashing
 
 BUCKETS = ("head", "middle", "tail")
@@ -25,6 +26,7 @@ SAMPLED = ("gaussian", "stepwise")
 _SALT = 0x6A09E667F3BCC908
 _SPREAD = 919250.87 / 536394.99
 """The third quartile by the first, as BERTIN's code has them."""
+_LABELS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_boolean, pa.types.is_date)
 _GROUPS = 12
 """The report names at most so many, the largest."""
 _LEAST_WEIGHT = 1e-200
@@ -94,17 +96,24 @@ def surveyed(table: pa.Table, bits: np.ndarray, by: str | None, seed: int) -> pa
     values = arrow.strings(table["id"])
     draws = np.empty(len(values), dtype=np.uint64)
     hashing.hash_strings(values.offsets, values.data, np.uint64(seed ^ _SALT), draws)
-    group = pa.nulls(len(table), pa.string()) if by is None else arrow.combined(table[by]).cast(pa.string())
     return pa.table(
         {
             "shard": table["shard"],
             "row": table["row"],
             "perplexity": pa.array(bits, mask=np.isnan(bits)),
-            "group": group,
+            "group": _groups(table, by),
             "tie": ranking.ties(table["id"]),
             "draw": draws,
         }
     )
+
+
+def _groups(table: pa.Table, by: str | None) -> pa.Array:
+    if by is None:
+        return pa.nulls(len(table), pa.string())
+    if not any(right(table[by].type) for right in _LABELS):
+        raise UsageError(f"--by {by}: the column holds {table[by].type}; name one of labels, such as language")
+    return arrow.combined(table[by]).cast(pa.string())
 
 
 def settled(tables: Iterable[pa.Table], wanted: Wanted) -> Iterator[pa.Table]:
@@ -163,11 +172,10 @@ def columns(mine: pa.Table | None, rate: float, head: float, tail: float, schema
 
 def counted(table: pa.Table, by: str | None) -> pa.Table:
     """Of each group and bucket of a shard: documents and bytes, those kept, and the least and most bits per byte."""
-    group = pa.nulls(len(table), pa.string()) if by is None else arrow.combined(table[by]).cast(pa.string())
     keep = arrow.numbers(table["perplexity_keep"])
     given = pa.table(
         {
-            "group": group,
+            "group": _groups(table, by),
             "bucket": table["perplexity_bucket"],
             "documents": np.ones(len(table), np.int64),
             "bytes": table["bytes"],

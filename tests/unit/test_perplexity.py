@@ -123,6 +123,14 @@ def test_groups_are_judged_by_themselves_and_no_score_is_no_place():
     assert pa.concat_tables(perplexity.settled(pieces, Wanted("middle", 4.5, 0))).equals(mine)
 
 
+def test_a_column_that_parts_nothing_is_named():
+    table = documents([1.0]).append_column("vector", pa.array([[0.5]]))
+    with pytest.raises(UsageError, match="--by vector: the column holds list"):
+        perplexity.surveyed(table, np.array([1.0]), "vector", 0)
+    with pytest.raises(UsageError, match="--by shares: the column holds double"):
+        perplexity.surveyed(table.append_column("shares", pa.array([0.5])), np.array([1.0]), "shares", 0)
+
+
 def test_a_shard_without_documents():
     schema = STAGE.adds(PerplexityConfig())
     assert perplexity.columns(None, 0.5, 0.3, 0.4, schema).schema == schema
