@@ -215,7 +215,7 @@ def load(path: str, labels: Sequence[str] = (), score: Score = "label", found: p
 
 def load_trained(model: pa.Table, labels: Sequence[str] = (), score: Score = "label") -> Classifier:
     """The model of `train`."""
-    loaded = fasttext_model.parsed(b"".join(model["bin"].to_pylist()))
+    loaded = fasttext_model.parsed(fasttext_model.joined(model["bin"]))
     return classifier(loaded, "the model trained", labels, score, fasttext_measure.calibration(model))
 
 

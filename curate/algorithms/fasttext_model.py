@@ -62,9 +62,17 @@ def opened(path: str) -> Loaded:
             raise UsageError(f"--model '{path}': {problem}; give a supervised fastText model (.bin or .ftz)") from None
 
 
-def parsed(data: bytes) -> Loaded:
-    """A model's bytes. Raises ValueError where they are no supervised model."""
+def parsed(data: bytes | np.ndarray) -> Loaded:
+    """A model's bytes, which stay where they are. Raises ValueError where they are no supervised model."""
     return _loaded(np.frombuffer(data, dtype=np.uint8))
+
+
+def joined(pieces: arrow.Array) -> np.ndarray:
+    """The bytes of a binary array of pieces, one after the other: uint8, without a copy where the array is in one."""
+    values = arrow.strings(pieces)
+    found = values.data[values.offsets[0] : values.offsets[-1]]
+    found.setflags(write=False)
+    return found
 
 
 def _loaded(data: np.ndarray) -> Loaded:

@@ -348,15 +348,16 @@ def alarm(summary: pa.Table, config: FasttextConfig) -> None:
 
 
 def memory(load: Load, config: FasttextConfig) -> int:
-    """A shard's text and the model, of which one trained here takes 96 MiB; for the settling what it says.
+    """A shard's text and the model, for which one trained here takes 224 MiB; for the settling what it says.
 
-    The matrix of a given model is mapped, so that all processes share it.
+    A model given is mapped, so that all processes share it. The last settling before `apply` copies the model.
     """
     import os
 
+    model = os.path.getsize(config.model) * 3 // 2 if config.model else 224 << 20
     if load.kind == "settle" and load.census != 1:
-        return (128 << 20) + 160 * load.rows + min(256 << 20, 60 * load.rows)
-    model = os.path.getsize(config.model) * 3 // 2 if config.model else 160 << 20
+        copied = model if load.census == 2 else 0
+        return (128 << 20) + copied + 160 * load.rows + min(256 << 20, 60 * load.rows)
     if load.kind != "settle":
         return load.reading + model + 160 * load.rows
     given = 4 * _file_bytes(config)
