@@ -50,7 +50,8 @@ METHODS = {
     "fasttext": ["--positive"],
 }
 RANDOM, ALL = "random", "all data"
-HELD_OUT, ORDER, REGULARISATION = 0.2, 3, 0.02
+HELD_OUT, ORDER, REGULARISATION, ENOUGH = 0.2, 3, 0.02, 0.03
+SAMPLE_SECONDS = 0.5
 BAR_TARGET = "gsm8k_train"
 
 
@@ -134,8 +135,10 @@ def build(given: argparse.Namespace) -> Pool:
         if not file.exists():
             table = pa.table({"id": list(map(str, range(len(texts)))), "text": pa.array(texts, pa.large_string())})
             pq.write_table(table, file, 1000)
-    commands.curate("ingest", given.work / "pool.parquet", "--to", corpus, "--id-field", "id", "--quiet")
-    commands.curate("embed", corpus, "--quiet")
+    commands.curate(
+        "ingest", given.work / "pool.parquet", "--to", corpus, "--id-field", "id", "--quiet", every=SAMPLE_SECONDS
+    )
+    commands.curate("embed", corpus, "--quiet", every=SAMPLE_SECONDS)
     tokens = tokens_of([document.text for document in pool])
     return Pool(corpus, pool, tokens, *({name: part[i] for name, part in parts.items()} for i in (0, 1)))
 
@@ -155,7 +158,8 @@ def chosen(method: str, target: str, pool: Pool, given: argparse.Namespace) -> n
     """The rows of the documents that a method keeps, ascending."""
     layer = f"{method}_{target.replace('-', '_')}"
     options = [word.format(rate=given.keep_rate) for word in METHODS[method]]
-    commands.curate(method, pool.corpus, "--as", layer, *options, given.work / f"{target}.parquet", "--quiet")
+    words = [method, pool.corpus, "--as", layer, *options, given.work / f"{target}.parquet", "--quiet"]
+    commands.curate(*words, every=SAMPLE_SECONDS)
     corpus = curate.open(pool.corpus)
     kept = METHODS[method][0] == "--keep-rate"
     table = corpus.table(["id", f"{layer}_keep" if kept else layer])
@@ -170,7 +174,7 @@ def distance(rows: np.ndarray, vectors: np.ndarray, examples: np.ndarray) -> flo
     """The optimal transport distance of some documents, of those that have a vector, and the examples."""
     mine = vectors[rows]
     mine = mine[np.linalg.norm(mine, axis=1) > 0.5]
-    return transport.sinkhorn(transport.costs(mine, examples), REGULARISATION).distance
+    return transport.sinkhorn(transport.costs(mine, examples), REGULARISATION, enough=ENOUGH).distance
 
 
 def vectors_of(pool: Pool) -> np.ndarray:
@@ -186,7 +190,7 @@ def vectors_of(pool: Pool) -> np.ndarray:
 def examples_of(pool: Pool, target: str) -> np.ndarray:
     """The vectors of the target's examples that `transport` compared with."""
     layer = pool.corpus / f"transport_{target.replace('-', '_')}"
-    (model,) = layer.glob("*/record/model.parquet")
+    (model,) = layer.glob("*/model.parquet")
     return np.ascontiguousarray(arrow.vectors(pq.read_table(model)["vector"].combine_chunks()))
 
 
@@ -216,23 +220,18 @@ def bits(model: NgramModel, texts: list[str]) -> float:
     return float(found.bits.sum() / found.bytes.sum())
 
 
-def measure(given: argparse.Namespace) -> tuple[list[Row], Pool]:
-    """A row for each target and method."""
-    pool = build(given)
+def measure(given: argparse.Namespace, pool: Pool) -> Iterator[list[Row]]:
+    """A row for each method, target by target."""
     everything = np.arange(len(pool.documents))
     whole = model_of([document.text for document in pool.documents])
     vectors = vectors_of(pool)
-    rows: list[Row] = []
     for target in given.targets:
-        picked = {ALL: everything}
-        picked[RANDOM] = np.sort(
-            np.random.default_rng(given.seed).choice(everything, int(len(everything) * given.keep_rate), replace=False)
-        )
+        chance = np.random.default_rng(given.seed)
+        some = chance.choice(everything, int(len(everything) * given.keep_rate), replace=False)
+        picked = {ALL: everything, RANDOM: np.sort(some)}
         picked |= {method: chosen(method, target, pool, given) for method in given.methods}
         examples = examples_of(pool, target) if "transport" in given.methods else None
-        rows += judged(target, picked, pool, whole, vectors, examples, given)
-        show([row for row in rows if row.target == target], pool, given.markdown)
-    return rows, pool
+        yield judged(target, picked, pool, whole, vectors, examples, given)
 
 
 def judged(
@@ -330,10 +329,13 @@ def main() -> None:
     parser.add_argument("--markdown", action="store_true", help="Print the tables in Markdown.")
     parser.add_argument("--json", type=Path, help="A file for all that was measured.")
     given = parser.parse_args()
-    rows, pool = measure(given)
-    if given.json:
-        told = {"documents": len(pool.documents), "tokens": int(pool.tokens.sum()), "keep_rate": given.keep_rate}
-        given.json.write_text(json.dumps({**told, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
+    pool, rows = build(given), []
+    told = {"documents": len(pool.documents), "tokens": int(pool.tokens.sum()), "keep_rate": given.keep_rate}
+    for some in measure(given, pool):
+        rows += some
+        show(some, pool, given.markdown)
+        if given.json:
+            given.json.write_text(json.dumps({**told, "rows": [asdict(row) for row in rows]}, indent=1) + "\n")
     found = misses(rows)
     print(f"no better than random: {', '.join(found)}" if found else "every method beats random")
     raise SystemExit(int(bool(found)))
