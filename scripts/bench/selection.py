@@ -8,8 +8,9 @@ Precision is the share of the documents kept that are of the target's own domain
 topics of a CSV file are several); found is the share of the pool's documents of that domain that were kept. Bits per
 byte are those of the texts held out, under a trigram model of words trained on the documents kept, all selections cut
 to as many tokens as the least of them has, and besides on all that was kept. Documents stand in a random order where
-they are cut, and the figure is the mean over several. Random is documents kept at random; the model of all data has
-read the whole pool. The distance is that of optimal transport from the documents kept to examples of the target.
+they are cut, and the figure is the mean over several. Random is documents kept at random, others for each order, and so
+what all data give at equal tokens; the model of all data has read the whole pool. The distance is that of optimal
+transport from the documents kept to examples of the target.
 
     python scripts/bench/selection.py --data shared/*.jsonl.zst shared/speeches shared/news.csv.gz \\
         shared/reviews.parquet --work /tmp/selection --markdown
@@ -204,9 +205,9 @@ def cut(rows: np.ndarray, tokens: int, pool: Pool, seed: int) -> list[str]:
     last = int(np.searchsorted(ends, tokens))
     texts = [pool.documents[row].text for row in order[:last]]
     if last < len(order):
-        missing = tokens - (ends[last - 1] if last else 0)
+        missing = tokens - int(ends[last - 1] if last else 0)
         text = pool.documents[order[last]].text
-        texts.append(text[: round(len(text) * missing / pool.tokens[order[last]])])
+        texts.append(text[: round(len(text) * missing / int(pool.tokens[order[last]]))])
     return texts
 
 
