@@ -158,7 +158,7 @@ def estimate(counts: Counts, *, prune: Sequence[int] = ()) -> NgramModel:
     prune: how often an n-gram must occur to stay in the model, for each order from 1 on, the last one for all further
     orders, none below the one before; what the others would have goes to shorter contexts, and that of words to
     unknown ones. Measured on models of words and bytes of order 5, (1, 1, 2) makes a model of words three to five times
-    smaller for 1 to 2 % more bits, one of bytes a third smaller for 0.5 to 0.8 %; (1, 2, 2) five to seven times for 2.5
+    smaller for 1 to 2 % more bits, one of bytes a third smaller for 0.5 to 0.8 %; (1, 2, 2) four to seven times for 2.5
     to 4 %.
     Discounts are those of Chen and Goodman, and where an order has too few n-grams for them, 0.5, 1 and 1.5. Near
     duplicates among the texts make theirs too small; none is below a tenth of the count it is taken from.
