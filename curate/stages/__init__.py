@@ -35,6 +35,8 @@ ALL = (
     "zipfit",
     "transport",
     "betr",
+    "correlations",
+    "preselect",
     "combine",
     "exclude",
     "select",

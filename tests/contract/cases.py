@@ -10,6 +10,7 @@ from curate.stages import stages
 from tests import material, running
 
 RAW, POOL, MADE, GOOD, MODEL = "raw", "pool", "made", "good.jsonl", "good.bin"
+LOSSES, BENCHMARKS = "losses.csv", "benchmarks.csv"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ CASES = {
     "dsir": Case({"target": [GOOD]}),
     "transport": Case({"target": [GOOD], "examples": 20, "sample": 40, "keep_rate": 0.3}, before=("embed",)),
     "betr": Case({"target": [GOOD], "examples": 20, "sample": 120, "top": 0.3}, before=("embed",)),
+    "correlations": Case({"losses": LOSSES, "benchmarks": BENCHMARKS, "ratio": 0.4}),
+    "preselect": Case({"losses": LOSSES, "benchmarks": BENCHMARKS, "top": 0.3}),
     "perplexity": Case({"sample": 100, "keep": "gaussian", "keep_rate": 0.5}),
     "contrast": Case({"target": [GOOD], "sample": 100, "keep_rate": 0.3}),
     "zipfit": Case({"target": [GOOD], "examples": 4, "keep_rate": 0.3}),
@@ -94,6 +97,7 @@ def write_base(root: Path, texts: tuple[str, ...]) -> None:
     material.write_records(root / GOOD, [text for text in texts if "the" in text][:60])
     options = {"sources": [str(root / "lines")]}
     running.step("lines", options, max_errors="100", to=str(root / POOL), shard_bytes="30k")
+    material.write_losses(root / LOSSES, root / BENCHMARKS, str(root / POOL))
 
 
 def prepare(root: Path, verb: str) -> None:
@@ -116,7 +120,7 @@ def arguments(root: Path, verb: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def _placed(root: Path, value: Any) -> Any:
     if isinstance(value, list):
         return [_placed(root, item) for item in value]
-    return str(root / value) if value in (RAW, POOL, MADE, GOOD, MODEL) else value
+    return str(root / value) if value in (RAW, POOL, MADE, GOOD, MODEL, LOSSES, BENCHMARKS) else value
 
 
 def run(root: Path, verb: str, made: Any = None, **changed: Any) -> Any:

@@ -33,6 +33,8 @@ OPTIONS = {
     "zipfit": {"target": [__file__]},
     "transport": {"target": [__file__]},
     "betr": {"target": [__file__]},
+    "correlations": {"losses": __file__, "benchmarks": __file__},
+    "preselect": {"losses": __file__, "benchmarks": __file__},
     "sample": {"fraction": 0.5},
     "prototypes": {"keep_rate": 0.5},
     "similar": {"to": [__file__]},
