@@ -115,12 +115,15 @@ def estimated(
 ) -> pa.Table:
     """Rows of `GROUPS`, by name. groups: `group` and `bytes`. there, scores: see `loss_tables.scores`.
 
-    What a group can give is its share of the bytes over `ratio`, the share of the corpus that is wanted.
+    What a group can give is its share of the bytes over `ratio`, the share of the corpus that is wanted. Of equal
+    estimates a hash of the name decides.
     """
     rows = pc.index_in(losses.keys, value_set=arrow.combined(groups["group"]))
     sizes = arrow.numbers(groups["bytes"].take(rows)).astype(np.int64)
     found = _ESTIMATORS[estimator](losses.values[there], scores.mean() - scores)
-    weights = _PROJECTIONS[projection](found, sizes / (ratio * max(1, sizes.sum())))
+    caps, weights = sizes / (ratio * max(1, sizes.sum())), np.empty(len(found))
+    order = np.argsort(ranking.ties(losses.keys), kind="stable")
+    weights[order] = _PROJECTIONS[projection](found[order], caps[order])
     return pa.table([losses.keys, pa.array(sizes), pa.array(found), pa.array(weights)], schema=GROUPS)
 
 

@@ -80,6 +80,17 @@ def test_projections_take_one_within_the_caps(project):
     assert project(estimates, caps / 20) == pytest.approx(caps / 20)
 
 
+def test_equal_estimates_are_not_taken_by_name():
+    keys = pa.array([f"k{i:03}" for i in range(100)])
+    losses = loss_tables.Losses(keys, ["a", "b", "c"], np.arange(3.0)[:, None] * np.ones((3, 100)))
+    groups = pa.table({"group": keys, "bytes": [10] * 100})
+    scores = np.array([0.3, 0.2, 0.1])
+    found = correlations.estimated(losses, groups, np.arange(3), scores, 0.5, "spearman", "linear")
+    taken = np.array(found["weight"].to_pylist()) > 0
+    assert found["estimate"].to_pylist() == pytest.approx([1] * 100)
+    assert taken.sum() == 50 and 15 < taken[:50].sum() < 35
+
+
 def test_predictive_strength_counts_the_pairs_in_order():
     losses = np.array([[3.0, 1.0, 2.0], [2.0, 2.0, 2.0], [1.0, 3.0, 3.0]])
     found, pairs = preselect.strengths(losses, np.array([0.1, 0.2, 0.3]))
