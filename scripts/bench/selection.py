@@ -10,7 +10,8 @@ byte are those of the texts held out, under a trigram model of words trained on 
 to as many tokens as the least of them has, and besides on all that was kept. Documents stand in a random order where
 they are cut, and the figure is the mean over several. Random is documents kept at random, others for each order, and so
 what all data give at equal tokens; the model of all data has read the whole pool. The distance is that of optimal
-transport from the documents kept to examples of the target.
+transport from the documents kept to examples of the target, which is GOT-D's criterion; joined, from all documents with
+half of the weight on those kept.
 
     python scripts/bench/selection.py --data shared/*.jsonl.zst shared/speeches shared/news.csv.gz \\
         shared/reviews.parquet --work /tmp/selection --markdown
@@ -66,7 +67,10 @@ class Document(NamedTuple):
 
 @dataclass
 class Row:
-    """What one method chose for one target. bits: held-out bits per byte at equal tokens, in each order."""
+    """What one method chose for one target. bits: held-out bits per byte at equal tokens, in each order.
+
+    distances: from the selection, and from all with half of the weight on it.
+    """
 
     target: str
     method: str
@@ -77,7 +81,7 @@ class Row:
     bits: list[float]
     equal_tokens: int
     bits_uncut: float
-    distance: float | None
+    distances: list[float]
 
 
 @dataclass
@@ -133,9 +137,11 @@ def build(given: argparse.Namespace) -> Pool:
     corpus = given.work / "pool"
     for name, texts in {"pool": [d.text for d in pool], **{name: part[0] for name, part in parts.items()}}.items():
         file = given.work / f"{name}.parquet"
+        table = pa.table({"id": list(map(str, range(len(texts)))), "text": pa.array(texts, pa.large_string())})
         if not file.exists():
-            table = pa.table({"id": list(map(str, range(len(texts)))), "text": pa.array(texts, pa.large_string())})
             pq.write_table(table, file, 1000)
+        elif pq.read_table(file)["text"] != table["text"]:
+            raise SystemExit(f"{file} holds other texts: give another --work, or delete it")
     commands.curate(
         "ingest", given.work / "pool.parquet", "--to", corpus, "--id-field", "id", "--quiet", every=SAMPLE_SECONDS
     )
@@ -171,11 +177,24 @@ def chosen(method: str, target: str, pool: Pool, given: argparse.Namespace) -> n
     return np.sort(np.argsort(-scores, kind="stable")[: int(len(scores) * given.keep_rate)])
 
 
-def distance(rows: np.ndarray, vectors: np.ndarray, examples: np.ndarray) -> float:
-    """The optimal transport distance of some documents, of those that have a vector, and the examples."""
-    mine = vectors[rows]
-    mine = mine[np.linalg.norm(mine, axis=1) > 0.5]
-    return transport.sinkhorn(transport.costs(mine, examples), REGULARISATION, enough=ENOUGH).distance
+def distances(picked: dict[str, np.ndarray], vectors: np.ndarray, examples: np.ndarray) -> dict[str, list[float]]:
+    """The optimal transport distance of the examples from each selection, and from all with half of the weight on it.
+
+    vectors: as `vectors_of` gives them; documents without one do not count.
+    """
+    valid = np.any(vectors, axis=1)
+    place = np.cumsum(valid) - 1
+    given = transport.costs(vectors[valid], examples)
+    known = transport.sinkhorn(given, REGULARISATION, enough=ENOUGH).examples
+    found = {}
+    for method, rows in picked.items():
+        mine = place[rows[valid[rows]]]
+        masses = np.ones(len(given))
+        masses[mine] += len(given) / len(mine)
+        alone = transport.sinkhorn(given[mine], REGULARISATION, enough=ENOUGH).distance
+        joined = transport.sinkhorn(given, REGULARISATION, masses, known, ENOUGH).distance
+        found[method] = [alone, joined]
+    return found
 
 
 def vectors_of(pool: Pool) -> np.ndarray:
@@ -231,8 +250,8 @@ def measure(given: argparse.Namespace, pool: Pool) -> Iterator[list[Row]]:
         some = chance.choice(everything, int(len(everything) * given.keep_rate), replace=False)
         picked = {ALL: everything, RANDOM: np.sort(some)}
         picked |= {method: chosen(method, target, pool, given) for method in given.methods}
-        examples = examples_of(pool, target) if "transport" in given.methods else None
-        yield judged(target, picked, pool, whole, vectors, examples, given)
+        far = distances(picked, vectors, examples_of(pool, target)) if "transport" in picked else {}
+        yield judged(target, picked, pool, whole, far, given)
 
 
 def judged(
@@ -240,8 +259,7 @@ def judged(
     picked: dict[str, np.ndarray],
     pool: Pool,
     whole: NgramModel,
-    vectors: np.ndarray,
-    examples: np.ndarray | None,
+    far: dict[str, list[float]],
     given: argparse.Namespace,
 ) -> list[Row]:
     """The rows of one target."""
@@ -262,7 +280,7 @@ def judged(
             bits=[] if method == ALL else [bits(model_of(texts), held) for texts in sets],
             equal_tokens=equal,
             bits_uncut=bits(uncut, held),
-            distance=None if examples is None else distance(rows, vectors, examples),
+            distances=far.get(method, []),
         )
         found.append(row)
     return found
@@ -276,9 +294,8 @@ def show(rows: list[Row], pool: Pool, markdown: bool) -> None:
     by_name = {row.method: row for row in rows}
     base = statistics.mean(by_name[RANDOM].bits)
     target = rows[0].target
-    lines = [
-        [target, "precision", "found", "bits per byte", "to random", "all tokens kept", "bits per byte", "distance"]
-    ]
+    uncut = ["all tokens kept", "bits per byte"]
+    lines = [[target, "precision", "found", "bits per byte", "to random", *uncut, "distance", "joined"]]
     for row in rows:
         mean = statistics.mean(row.bits) if row.bits else None
         lines.append(
@@ -290,7 +307,7 @@ def show(rows: list[Row], pool: Pool, markdown: bool) -> None:
                 "" if mean is None else f"{mean / base - 1:+.1%}",
                 f"{row.tokens:,}",
                 f"{row.bits_uncut:.3f}",
-                "" if row.distance is None else f"{row.distance:.3f}",
+                *(f"{value:.3f}" for value in row.distances or [float("nan")] * 2),
             ]
         )
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
