@@ -90,7 +90,7 @@ def scores(path: str, benchmarks: Sequence[str], models: Sequence[str]) -> tuple
     """Of the models that a table knows the positions, int64 (n,), and the mean over some benchmarks, float64 (n,).
 
     benchmarks: names of columns, those of errors with a minus before them; none stands for all. Raises UsageError for
-    an unknown one, and DataError for fewer than three models or a number that is missing.
+    an unknown one, and DataError for fewer than three models, a number that is missing, or scores that are all equal.
     """
     table = _table(path, "benchmarks")
     known = [name for name in table.column_names if name != _MODEL]
@@ -113,6 +113,11 @@ def scores(path: str, benchmarks: Sequence[str], models: Sequence[str]) -> tuple
     if not np.isfinite(found).all():
         lacking = models[int(there[~np.isfinite(found)][0])]
         raise DataError(f"--benchmarks {path}: no number for the model '{lacking}'; fill it in or take out its row")
+    if (found == found[0]).all():
+        raise DataError(
+            f"--benchmarks {path}: all {len(there)} models have the score {found[0]:g}, so that none is better than "
+            "another; give other benchmarks"
+        )
     return there, found
 
 

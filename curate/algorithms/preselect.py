@@ -1,7 +1,8 @@
 """PreSelect (Shum et al. 2025, arXiv 2503.00808): documents whose losses order models as benchmarks do.
 
 A document's predictive strength is the number of pairs of models of which the one with the better score loses less on
-it, in bits per byte. Those with all pairs right, and as many of those with the fewest, teach a classifier.
+it, in bits per byte; of equal losses a half. Those with all pairs right, and as many of those with the fewest, teach a
+classifier.
 """
 
 from __future__ import annotations
@@ -17,19 +18,20 @@ from curate.kernels import arrow
 FIGURES = pa.schema(
     [("models", pa.int64()), ("pairs", pa.int64()), ("texts", pa.int64()), ("strengths", pa.list_(pa.int64()))]
 )
-"""How many models, pairs with unlike scores and documents there are, and for each number of pairs, from 0, how many
-documents have so many right."""
+"""How many models, pairs with unlike scores and documents there are, and for each number of half pairs, from 0, how
+many documents have so many right."""
 
 
 def strengths(losses: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, int]:
-    """Pairs that each document has right, int64 (d,), and how many there are with unlike scores.
+    """Pairs that each document has right, float64 (d,), and how many there are with unlike scores.
 
+    Of equal losses a pair counts a half, so that a document that says nothing of the models is in the middle.
     losses: float64 (n, d) of n models. scores: float64 (n,), better where higher.
     """
-    found, pairs = np.zeros(losses.shape[1], dtype=np.int64), 0
+    found, pairs = np.zeros(losses.shape[1]), 0
     for better in range(len(scores)):
         for worse in np.flatnonzero(scores < scores[better]):
-            found += losses[better] < losses[worse]
+            found += (np.sign(losses[worse] - losses[better]) + 1) / 2
             pairs += 1
     return found, pairs
 
@@ -60,7 +62,7 @@ def lines(model: pa.Table) -> list[str]:
     """How many documents have how many pairs right, from the model's first row."""
     row = model.select(FIGURES.names).slice(0, 1).to_pylist()[0]
     counts = row["strengths"]
-    mean = sum(pairs * count for pairs, count in enumerate(counts)) / max(1, row["texts"])
+    mean = sum(halves * count for halves, count in enumerate(counts)) / (2 * max(1, row["texts"]))
     return [
         f"{row['models']} models, {row['pairs']} pairs: of {row['texts']:,} documents {counts[-1]:,} have all right, "
         f"{counts[0]:,} none, and {mean:.1f} on average"

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class PreselectConfig(StageConfig):
     """Score documents by how well the order of models' losses on their like is that of benchmarks (PreSelect).
 
-    A document's predictive strength is the number of pairs of models of which the better one loses less on it. Those
-    with all pairs right, and as many with the fewest, teach a fastText classifier, which reads the text of every
-    document.
+    A document's predictive strength is the number of pairs of models of which the better one loses less on it, of
+    equal losses a half. Those with all pairs right, and as many with the fewest, teach a fastText classifier, which
+    reads the text of every document.
     preselect: the classifier's probability, from 0 to 1; null for a text without a word. preselect_keep: whether the
     document is among the --keep-rate best: exactly that share of those with a score, rounded down. preselect_quantile:
     the share of them with a score as high or higher: preselect_quantile <= 0.02 is what another --keep-rate would keep,
@@ -112,7 +112,7 @@ def settle_texts(tables: Iterable[pa.Table], model: pa.Table, config: PreselectC
     there, scores = loss_tables.scores(config.benchmarks, config.benchmark, losses.models)
     found, pairs = preselect.strengths(losses.values[there], scores)
     labelled = preselect.labelled(examples, losses, found, pairs, config.top)
-    strengths = np.bincount(found, minlength=pairs + 1).tolist()
+    strengths = np.bincount((2 * found).astype(np.int64), minlength=2 * pairs + 1).tolist()
     figures = {"models": len(there), "pairs": pairs, "texts": len(found), "strengths": strengths}
     return Settled(
         distilled.train(labelled, config.seed, {f.name: (figures[f.name], f.type) for f in preselect.FIGURES})
@@ -186,7 +186,7 @@ def memory(load: Load, config: PreselectConfig) -> int:
 
 STAGE = Stage(
     name="preselect",
-    revision=1,
+    revision=2,
     config=PreselectConfig,
     adds=adds,
     before=(

@@ -94,9 +94,21 @@ def test_equal_estimates_are_not_taken_by_name():
 def test_predictive_strength_counts_the_pairs_in_order():
     losses = np.array([[3.0, 1.0, 2.0], [2.0, 2.0, 2.0], [1.0, 3.0, 3.0]])
     found, pairs = preselect.strengths(losses, np.array([0.1, 0.2, 0.3]))
-    assert pairs == 3 and found.tolist() == [3, 0, 0]
+    assert pairs == 3 and found.tolist() == [3, 0, 0.5]
     found, pairs = preselect.strengths(losses, np.array([0.1, 0.1, 0.3]))
     assert pairs == 2 and found.tolist() == [2, 0, 0]
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_predictive_strength_is_kendalls_share_of_pairs(tied):
+    losses, scores = given(6, tied=tied)
+    found, pairs = preselect.strengths(losses, scores)
+    unlike = [(a, b) for a in range(12) for b in range(12) if scores[a] > scores[b]]
+    expected = [sum(1.0 if x[a] < x[b] else 0.5 * (x[a] == x[b]) for a, b in unlike) for x in losses.T]
+    assert pairs == len(unlike) and found.tolist() == expected
+    if not tied:
+        taus = [kendalltau(-column, scores).statistic for column in losses.T]
+        assert found / pairs == pytest.approx([(1 + tau) / 2 for tau in taus], abs=1e-12)
 
 
 # --- the stages -----------------------------------------------------------------------------------
@@ -230,6 +242,10 @@ def test_tables_that_say_too_little_are_refused(tmp_path):
         loss_tables.scores(made["benchmarks"], ["-wiki"], MODELS)
     with pytest.raises(DataError, match="knows 2 of the models"):
         loss_tables.scores(made["benchmarks"], [], ["a", "b", "x"])
+    level = tmp_path / "level.csv"
+    level.write_text("model,sums\n" + "".join(f"{name},0.5\n" for name in MODELS))
+    with pytest.raises(DataError, match=r"all 5 models have the score 0\.5"):
+        loss_tables.scores(str(level), [], MODELS)
     with pytest.raises(ValidationError, match="either a table of --losses or"):
         preselect_stage.PreselectConfig(benchmarks=made["benchmarks"])
     (tmp_path / "hole.csv").write_text("id,a,b\nd1,1.0,\nd2,1.0,2.0\n")
