@@ -26,7 +26,21 @@ def njit(*arguments: Any, **options: Any) -> Any:
     from numba.core import config
 
     config.CACHE_DIR = str(cache_folder(sys._getframe(1).f_globals["__name__"].rpartition(".")[2]))
-    return numba.njit(*arguments, **options)
+    made = numba.njit(*arguments, **options)
+    return _named_apart(made) if arguments else lambda function: _named_apart(made(function))
+
+
+def _named_apart(dispatcher: Any) -> Any:
+    """Give each piece of machine code a file name of its own.
+
+    Numba numbers them, so of two processes that compile one function for different types at once each may write the
+    file that the other's index names, and one would run machine code for other types.
+    """
+    file = getattr(dispatcher._cache, "_cache_file", None)  # none where nothing is cached
+    if file is not None:
+        numbered = file._data_name
+        file._data_name = lambda number: numbered(number).removesuffix(".nbc") + f".{os.urandom(6).hex()}.nbc"
+    return dispatcher
 
 
 @functools.cache

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import curate.kernels
+from curate.kernels import hashing
 
 CALL = """
 import json
@@ -78,3 +79,9 @@ def test_without_a_home_that_can_be_written_the_cache_is_among_temporary_files(t
     assert done.returncode == 0, done.stderr
     (folder,) = tmp_path.glob("curate-*")
     assert list(folder.rglob("unicode-*.npz")) and folder.stat().st_mode & 0o077 == 0
+
+
+def test_no_two_pieces_of_machine_code_share_a_file():
+    """Two processes that compile at once would number theirs alike."""
+    file = hashing.mix64._cache._cache_file
+    assert len({file._data_name(1) for _ in range(10)}) == 10
