@@ -17,7 +17,7 @@ from curate.algorithms import fasttext, loss_ngrams, ranking
 from curate.algorithms.fasttext import FEWEST_EXAMPLES, NEGATIVE, POSITIVE
 from curate.kernels import arrow
 
-EPOCHS = 5
+_VISITS, _FEWEST_EPOCHS, _MOST_EPOCHS = 100_000, 5, 25
 
 
 def chosen(table: pa.Table, positives: np.ndarray, negatives: np.ndarray) -> pa.Table:
@@ -33,13 +33,21 @@ def examples(table: pa.Table, mine: pa.Table) -> pa.Table:
     return fasttext.examples(table["text"], labels, table["id"], tokens=True)
 
 
+def epochs(examples: int) -> int:
+    """Passes over so many examples: 5, and more where they are few, up to 25, so that 100,000 are read in all.
+
+    With 5 a classifier of 1,552 texts found 15 % business items where the ranking it learnt had 38 %, with 25, 40 %.
+    """
+    return min(_MOST_EPOCHS, max(_FEWEST_EPOCHS, -(-_VISITS // max(1, examples))))
+
+
 def train(tables: Iterable[pa.Table], seed: int, figures: Mapping[str, tuple[Any, pa.DataType]]) -> pa.Table:
     """The model: `fasttext.MODEL`, and in its first row the figures, by name, each a value and its type.
 
     Raises DataError for fewer than 20 examples of a kind.
     """
     given = fasttext.gathered(list(tables), [POSITIVE, NEGATIVE])
-    model = fasttext.train(given, epochs=EPOCHS, seed=seed)
+    model = fasttext.train(given, epochs=epochs(len(given.lines)), seed=seed)
     for name, (value, kind) in figures.items():
         model = model.append_column(name, pa.array([value] + [None] * (model.num_rows - 1), kind))
     return model
@@ -51,4 +59,4 @@ def scored(table: pa.Table, model: pa.Table) -> pa.Table:
     return ranking.scored(table, fasttext.predict(classifier, table["text"], tokens=True))
 
 
-__all__ = ["EPOCHS", "FEWEST_EXAMPLES", "chosen", "examples", "scored", "train"]
+__all__ = ["FEWEST_EXAMPLES", "chosen", "epochs", "examples", "scored", "train"]

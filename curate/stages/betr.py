@@ -171,7 +171,7 @@ def memory(load: Load, config: BetrConfig) -> int:
 
 STAGE = Stage(
     name="betr",
-    revision=1,
+    revision=2,
     config=BetrConfig,
     adds=adds,
     before=(

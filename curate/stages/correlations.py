@@ -208,7 +208,7 @@ def memory(load: Load, config: CorrelationsConfig) -> int:
 
 STAGE = Stage(
     name="correlations",
-    revision=1,
+    revision=2,
     config=CorrelationsConfig,
     adds=adds,
     before=(

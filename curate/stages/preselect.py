@@ -186,7 +186,7 @@ def memory(load: Load, config: PreselectConfig) -> int:
 
 STAGE = Stage(
     name="preselect",
-    revision=2,
+    revision=3,
     config=PreselectConfig,
     adds=adds,
     before=(

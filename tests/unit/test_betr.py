@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from curate.algorithms import betr
+from curate.algorithms import betr, distilled
 from curate.errors import DataError
 from curate.kernels import arrow
 from curate.stages.betr import STAGE, BetrConfig, adds
@@ -116,3 +116,7 @@ def test_the_stage_finds_the_targets_kind_however_the_corpus_is_cut(tmp_path):
     report = STAGE.report(model, summary, config)
     assert report[0].startswith("30 examples ranked 238 documents: the best go down to rank ")
     assert report[1].startswith("trained on ")
+
+
+def test_few_examples_are_read_more_often():
+    assert [distilled.epochs(count) for count in (40, 4_000, 10_000, 100_000)] == [25, 25, 10, 5]
