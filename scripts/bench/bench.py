@@ -4,7 +4,7 @@ Throughput = bytes of text / (T(corpus) - T(a corpus of one document)): whole co
 at one, kernels cached, the median of alternating runs. Memory = the most that all processes of a command held
 together at one time (PSS), in a run of its own that is not timed.
 
-    python scripts/bench/bench.py --data ../shared/data/*.jsonl.zst --stages ingest,dedup,dsir,embed --runs 5
+    python scripts/bench/bench.py --data DATA/*.jsonl.zst --stages ingest,dedup,dsir,embed --runs 5
 """
 
 from __future__ import annotations

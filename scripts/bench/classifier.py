@@ -4,7 +4,7 @@ Four kinds of models: word bigrams and softmax (as quality classifiers are), the
 buckets of 100 numbers (800 MB, as DCLM's), character n-grams and hierarchical softmax (as lid.176), one against all.
 Both are given the same lines in batches, alternating, and the fastest of some runs counts.
 
-    python scripts/bench/classifier.py --data ../shared/data --megabytes 30
+    python scripts/bench/classifier.py --data DATA --megabytes 30
 """
 
 from __future__ import annotations

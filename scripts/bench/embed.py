@@ -6,7 +6,7 @@ builtin embedding; scikit-learn's tf-idf as it comes and 256 axes of it; and its
 without rare and frequent words. `sections` are the parts of one manual in one language; `manuals` are two manuals
 in six languages, scored against the manual and against the language, which says which of both leads.
 
-    python scripts/bench/embed.py --data ../shared/data --megabytes 100
+    python scripts/bench/embed.py --data DATA --megabytes 100
 """
 
 from __future__ import annotations

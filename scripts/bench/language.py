@@ -6,7 +6,7 @@ lid.176, agree with the file; so a page that is not translated does not count. O
 in the languages that this machine has (gettext's .mo files), by length and by score. Speed: whole commands, as
 `bench.py` measures them, on the pages and, in documents a second, on the messages.
 
-    python scripts/bench/language.py --data ../shared/data/manuals.jsonl.zst --peers PEERS/bin/python
+    python scripts/bench/language.py --data DATA/manuals.jsonl.zst --peers PEERS/bin/python
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ bins that agree less the true Jaccard similarity: its mean (bias) and root mean 
 what 126 independent permutations have, sqrt(J (1 - J) / 126). Speed = text bytes a second on one core, tokenising,
 word 5-grams and sketch together.
 
-    python scripts/bench/sketch.py --data ../shared/data/*.jsonl.zst --plot sketch.svg
+    python scripts/bench/sketch.py --data DATA/*.jsonl.zst --plot sketch.svg
 
     classic     a minimum under each permutation (Broder 1997)
     densified   one permutation hashing, empty bins filled from others, chosen at random (Shrivastava 2017)
