@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 
 from curate.errors import DataError, UsageError
 from curate.formats.records import Format, Settings, Source
-from curate.storage.corpus import DOCUMENTS, Corpus, is_corpus
 from curate.storage.sources import listing
 
 if TYPE_CHECKING:
@@ -101,6 +100,7 @@ def texts(path: str, text_field: str = "text") -> Iterator[pa.LargeStringArray]:
     there is no such file or its format is not known, and DataError at the first record that has no text.
     """
     from curate.formats.fields import text_only
+    from curate.storage.corpus import is_corpus
 
     if is_corpus(path):
         for table in corpus_tables(path, ["text"]):
@@ -125,6 +125,7 @@ def corpus_tables(path: str, columns: Sequence[str]) -> Iterator[pa.Table]:
     """The text and other columns of a corpus, in tables of some megabytes. Those of other layers must fit into memory
     a shard at a time."""
     from curate.storage import shard as shards
+    from curate.storage.corpus import DOCUMENTS, Corpus
 
     corpus = Corpus(path)
     owners = corpus.columns()
@@ -145,6 +146,8 @@ def corpus_tables(path: str, columns: Sequence[str]) -> Iterator[pa.Table]:
 
 def unpacked_bytes(paths: Iterable[str]) -> int:
     """About the bytes of files that `texts` reads: as they lie there, compressed ones four times."""
+    from curate.storage.corpus import Corpus, is_corpus
+
     total = 0
     for path in paths:
         if is_corpus(path):

@@ -143,9 +143,10 @@ def settle_seeds(make: Likewise, config: SimilarConfig) -> Settled:
     """Embed the texts as the corpus was, but for those that were already."""
     from curate import formats
     from curate.algorithms import similar
+    from curate.storage.corpus import is_corpus
 
     def given(name: str, path: str) -> similar.Given:
-        if not formats.is_corpus(path):
+        if not is_corpus(path):
             return similar.of_file(name, formats.texts(path))
         own = make.same(path, config.embedding)
         tables = formats.corpus_tables(path, ["id", "text", *([own] if own else [])])

@@ -67,6 +67,12 @@ def real(request):
     made.close()
 
 
+def test_the_process_of_pages_is_a_small_one():
+    """It is started again after every page that ends it, and its address space is what the guard counts from."""
+    asked = "import sys, curate.formats.extraction_child; print(sys.modules.keys() & {'pyarrow', 'numpy', 'pydantic'})"
+    assert subprocess.check_output([sys.executable, "-c", asked], text=True).strip() == "set()"
+
+
 def text_of(found: Extracted | Failure) -> str:
     assert isinstance(found, Extracted), found
     return found.text.decode()
