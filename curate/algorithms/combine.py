@@ -28,7 +28,7 @@ def numbers(table: pa.Table, columns: Sequence[str]) -> np.ndarray:
         kind = column.type
         if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
             raise UsageError(f"--scores {name}: {kind} is no number; name a column of numbers")
-        values = pc.fill_null(pc.cast(pc.cast(column, pa.float64()), pa.float64()), float("nan"))
+        values = pc.fill_null(pc.cast(column, pa.float64(), safe=False), float("nan"))
         found[:, i] = arrow.numbers(values)
     found[:, [name.startswith("-") for name in columns]] *= -1
     return found

@@ -211,7 +211,7 @@ def hash_words(data, start, end, tables, hashes, spans):
 
     hashes: uint64, room for (end - start + 1) // 2, which no text exceeds.
     spans: int64, shape (len(hashes), 2), gets the first byte of each word and the one after its last;
-    of length 0 when nobody asks.
+    of length 0 when nobody asks. The hashing of a word stands in both loops: called, it took 40 % longer.
     """
     count = _0
     room = np.uint64(len(data))

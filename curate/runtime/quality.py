@@ -51,6 +51,9 @@ def report(
                 f"--scores {name}: {opened.schema.field(column).type} is no number; name a column of numbers"
             )
     opened.must([name.removeprefix("-") for name in scores] + by)
+    for name in by:
+        if pa.types.is_nested(kind := opened.schema.field(name).type):
+            raise UsageError(f"--by {name}: documents cannot be parted by {kind}; name a column of labels")
     manifest = opened.corpus.documents()
     ratio = manifest.tokens / max(1, sum(shard.bytes for shard in manifest.shards))
     sizes = np.round(_numbers(opened, "bytes", where) * ratio).astype(np.int64)
@@ -93,7 +96,7 @@ def _is_number(kind: pa.DataType) -> bool:
 
 def _numbers(opened: Opened, column: str, where: str | None) -> np.ndarray:
     """A column as float64, nulls as NaN."""
-    pieces = [pc.cast(batch.column(0), pa.float64()) for batch in opened.scan([column], where)]
+    pieces = [pc.cast(batch.column(0), pa.float64(), safe=False) for batch in opened.scan([column], where)]
     arrays = [pc.fill_null(piece, float("nan")).to_numpy(zero_copy_only=False) for piece in pieces]
     return np.concatenate([np.empty(0), *arrays])
 

@@ -165,6 +165,11 @@ def test_clear_errors(pool, options, said):
     assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
 
 
+def test_whole_numbers_may_be_large():
+    table = pa.table({"a": pa.array([(1 << 62) + 1, None, 3], pa.int64())})
+    assert combine.numbers(table, ["-a"])[:, 0].tolist()[::2] == [-float(1 << 62), -3.0]
+
+
 def test_columns_that_hold_no_numbers_are_refused():
     with pytest.raises(UsageError, match="large_string is no number"):
         combine.numbers(pa.table({"a": pa.array(["x"], pa.large_string())}), ["a"])

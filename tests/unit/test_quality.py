@@ -130,6 +130,12 @@ def test_clear_errors(pool, options, said):
     assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
 
 
+def test_vectors_part_no_documents(pool):
+    running.step("embed", {"dimensions": 8}, corpus=str(pool))
+    done = command("quality-report", pool, "--by", "embed")
+    assert done.returncode == 2 and "--by embed: documents cannot be parted by" in done.stderr
+
+
 def test_a_corpus_without_scores(tmp_path):
     material.write_records(tmp_path / "raw/a.jsonl", ["some text"], source="a")
     running.step("ingest", {"sources": [str(tmp_path / "raw")]}, to=str(tmp_path / "pool"))
