@@ -2,8 +2,8 @@
 
 A stage is one file in `curate/stages/` that ends in `STAGE = Stage(...)`. From that declaration come
 the command, the run-file key, help, validation, planning, resume, records and the contract tests.
-A stage file imports at its top only pydantic, this module and the standard library; its functions
-import what they need when they run, in a worker.
+A stage file imports at its top only pydantic, this module, `curate.ranked` and the standard library;
+its functions import what they need when they run, in a worker.
 
     takes "corpus"   makes "layer"     annotates: `apply` gives the columns of `adds`, a row for a row
     takes "sources"  makes "corpus"    brings in: `apply` turns a slice of source files into documents

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from curate.stage import Applied, Census, Decision, InputFile, Load, Settled, Share, Stage, StageConfig
+from curate.ranked import KeepRate, Ranked
+from curate.stage import Census, InputFile, Load, Settled, Share, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from curate.stage import Likewise
+
+_RANKED = Ranked("betr")
 
 
 class BetrConfig(StageConfig):
@@ -32,9 +35,7 @@ class BetrConfig(StageConfig):
         description="Files of examples, one a record, in any format that ingest reads; FILE#question+answer names the "
         "fields that hold the text when it is not 'text'.",
     )
-    keep_rate: Annotated[Share, Decision] = Field(
-        0.1, gt=0, le=1, description="The share of documents to keep, such as 5%."
-    )
+    keep_rate: KeepRate = 0.1
     examples: int = Field(
         4096, ge=1, le=65_536, description="Examples that rank, drawn from all. Time grows with them."
     )
@@ -57,12 +58,6 @@ def needs_vectors(config: BetrConfig) -> tuple[str, ...]:
 
 def needs_text(config: BetrConfig) -> tuple[str, ...]:
     return ("id", "text")
-
-
-def adds(config: BetrConfig) -> pa.Schema:
-    import pyarrow as pa
-
-    return pa.schema([("betr", pa.float32()), ("betr_keep", pa.bool_()), ("betr_quantile", pa.float64())])
 
 
 def settle_target(make: Likewise, config: BetrConfig) -> Settled:
@@ -109,39 +104,6 @@ def survey(table: pa.Table, mine: None, model: pa.Table, config: BetrConfig) -> 
     return distilled.scored(table, model)
 
 
-def settle(tables: Iterable[pa.Table], config: BetrConfig) -> Settled:
-    from curate.algorithms import ranking
-
-    return Settled(None, ranking.best(tables))
-
-
-def apply(table: pa.Table, mine: pa.Table | None, prepared: Any, config: BetrConfig) -> Applied:
-    return _decided(mine, config)
-
-
-def again(table: pa.Table, config: BetrConfig) -> Applied:
-    return _decided(table.drop_columns(["betr_keep"]), config)
-
-
-def _decided(table: pa.Table | None, config: BetrConfig) -> Applied:
-    from curate.algorithms import ranking
-
-    return Applied(ranking.kept_columns(table, config.keep_rate, adds(config)))
-
-
-def survey_scores(table: pa.Table, mine: None, config: BetrConfig) -> pa.Table:
-    from curate.algorithms import scores
-
-    return scores.distribution(table["betr"], table["bytes"], scores.fine_edges())
-
-
-def settle_scores(tables: Iterable[pa.Table], config: BetrConfig) -> Settled:
-    """Add up the distributions: 32 KiB, whatever the number of documents."""
-    from curate.algorithms import scores
-
-    return Settled(scores.united(tables, scores.fine_edges()))
-
-
 def report(model: pa.Table, summary: pa.Table, config: BetrConfig) -> list[str]:
     from curate.algorithms import betr, fasttext, scores
 
@@ -173,18 +135,18 @@ STAGE = Stage(
     name="betr",
     revision=2,
     config=BetrConfig,
-    adds=adds,
+    adds=_RANKED.adds,
     before=(
         Census(None, settle_target, likewise=lambda config: (config.embedding,)),
         Census(
             survey_sample, settle_sample, sample=lambda config: config.sample, needs=needs_vectors, settle_given=True
         ),
         Census(survey_examples, settle_examples, needs=needs_text, only_mine=True, settle_given=True),
-        Census(survey, settle, needs=needs_text, given=True),
+        Census(survey, _RANKED.settle, needs=needs_text, given=True),
     ),
-    apply=apply,
-    again=again,
-    after=Census(survey_scores, settle_scores, needs=lambda config: ("bytes",)),
+    apply=_RANKED.apply,
+    again=_RANKED.again,
+    after=_RANKED.after,
     report=report,
     memory=memory,
 )

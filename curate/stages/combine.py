@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from curate.ranked import Ranked
 from curate.stage import Applied, Census, Decision, InputFile, Load, Settled, Share, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_RANKED = Ranked("combine", "float64", missing="without_score")
 
 
 def _weights(value: Any) -> Any:
@@ -112,9 +115,7 @@ def needs_sample(config: CombineConfig) -> tuple[str, ...]:
 def adds(config: CombineConfig) -> pa.Schema:
     import pyarrow as pa
 
-    if config.rule:
-        return pa.schema([("combine_keep", pa.bool_())])
-    return pa.schema([("combine", pa.float64()), ("combine_keep", pa.bool_()), ("combine_quantile", pa.float64())])
+    return pa.schema([("combine_keep", pa.bool_())]) if config.rule else _RANKED.adds(config)
 
 
 def survey_sample(table: pa.Table, mine: None, config: CombineConfig) -> pa.Table:
@@ -165,7 +166,7 @@ def settle(tables: Iterable[pa.Table], model: pa.Table, config: CombineConfig) -
 
 def apply(table: pa.Table, mine: pa.Table | None, prepared: Any, config: CombineConfig) -> Applied:
     if config.rule is None:
-        return _decided(mine, config)
+        return _RANKED.apply(table, mine, prepared, config)
     import pyarrow as pa
 
     from curate.algorithms import where
@@ -175,16 +176,7 @@ def apply(table: pa.Table, mine: pa.Table | None, prepared: Any, config: Combine
 
 
 def again(table: pa.Table, config: CombineConfig) -> Applied:
-    from curate.stage import Applied
-
-    return Applied(table) if config.rule else _decided(table.drop_columns(["combine_keep"]), config)
-
-
-def _decided(table: pa.Table | None, config: CombineConfig) -> Applied:
-    from curate.algorithms import ranking
-
-    columns = ranking.kept_columns(table, config.keep_rate, adds(config))
-    return Applied(columns, counts={"without_score": columns["combine"].null_count})
+    return Applied(table) if config.rule else _RANKED.again(table, config)
 
 
 def report(model: pa.Table | None, summary: None, config: CombineConfig) -> list[str]:

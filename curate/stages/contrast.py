@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from curate.stage import Applied, Census, Decision, InputFile, Load, ModelPath, Settled, Share, Stage, StageConfig
+from curate.ranked import KeepRate, Ranked
+from curate.stage import Census, InputFile, Load, ModelPath, Settled, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from curate.algorithms.contrast import Contrast
 
-
 _EXAMPLE_BYTES = 8_192
+_RANKED = Ranked("contrast", "float64")
 
 
 class ContrastConfig(StageConfig):
@@ -45,9 +46,7 @@ class ContrastConfig(StageConfig):
         None,
         description="Instead of --target, a model that has learnt it: the prior, fine-tuned on the target.",
     )
-    keep_rate: Annotated[Share, Decision] = Field(
-        0.1, gt=0, le=1, description="The share of documents to keep, such as 5%."
-    )
+    keep_rate: KeepRate = 0.1
     weight: float = Field(
         0.9,
         gt=0,
@@ -87,13 +86,6 @@ class ContrastConfig(StageConfig):
 
 def needs_sample(config: ContrastConfig) -> tuple[str, ...]:
     return ("id", "text")
-
-
-def adds(config: ContrastConfig) -> pa.Schema:
-    import pyarrow as pa
-
-    columns = [("contrast", pa.float64()), ("contrast_keep", pa.bool_()), ("contrast_quantile", pa.float64())]
-    return pa.schema(columns)
 
 
 def sample(config: ContrastConfig) -> int:
@@ -140,40 +132,6 @@ def _contrast(model: pa.Table, config: ContrastConfig) -> Contrast:
     return contrast.adapted(loss_ngrams.from_table(model), config.prior, config.weight)
 
 
-def settle(tables: Iterable[pa.Table], config: ContrastConfig) -> Settled:
-    """70 bytes a document, and two pieces of 128 MiB of the rows that it leaves."""
-    from curate.algorithms import ranking
-
-    return Settled(None, ranking.best(tables))
-
-
-def apply(table: pa.Table, mine: pa.Table | None, prepared: Any, config: ContrastConfig) -> Applied:
-    return _decided(mine, config)
-
-
-def again(table: pa.Table, config: ContrastConfig) -> Applied:
-    return _decided(table.select(["contrast", "contrast_quantile"]), config)
-
-
-def _decided(table: pa.Table | None, config: ContrastConfig) -> Applied:
-    from curate.algorithms import ranking
-
-    return Applied(ranking.kept_columns(table, config.keep_rate, adds(config)))
-
-
-def survey_scores(table: pa.Table, mine: None, config: ContrastConfig) -> pa.Table:
-    from curate.algorithms import scores
-
-    return scores.distribution(table["contrast"], table["bytes"], scores.fine_edges())
-
-
-def settle_scores(tables: Iterable[pa.Table], config: ContrastConfig) -> Settled:
-    """Add up the distributions: 32 KiB, whatever the number of documents."""
-    from curate.algorithms import scores
-
-    return Settled(scores.united(tables, scores.fine_edges()))
-
-
 def report(model: pa.Table, summary: pa.Table, config: ContrastConfig) -> list[str]:
     from curate.algorithms import scores
 
@@ -204,14 +162,14 @@ STAGE = Stage(
     name="contrast",
     revision=1,
     config=ContrastConfig,
-    adds=adds,
+    adds=_RANKED.adds,
     before=(
         Census(survey_sample, settle_models, sample=sample, needs=needs_sample),
-        Census(survey, settle, needs=needs_sample, given=True),
+        Census(survey, _RANKED.settle, needs=needs_sample, given=True),
     ),
-    apply=apply,
-    again=again,
-    after=Census(survey_scores, settle_scores, needs=lambda config: ("bytes",)),
+    apply=_RANKED.apply,
+    again=_RANKED.again,
+    after=_RANKED.after,
     report=report,
     memory=memory,
 )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from curate.stage import Applied, Census, Decision, InputFile, Load, ModelPath, Settled, Share, Stage, StageConfig
+from curate.ranked import KeepRate, Ranked
+from curate.stage import Census, InputFile, Load, ModelPath, Settled, Share, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_RANKED = Ranked("correlations")
 
 
 class CorrelationsConfig(StageConfig):
@@ -43,9 +46,7 @@ class CorrelationsConfig(StageConfig):
     benchmark: list[str] = Field(
         [], description="Which of them to take the mean of, with a minus (=-NAME) those of errors; all by default."
     )
-    keep_rate: Annotated[Share, Decision] = Field(
-        0.1, gt=0, le=1, description="The share of documents to keep, such as 5%."
-    )
+    keep_rate: KeepRate = 0.1
     by: str = Field(
         "id",
         description="What the texts of the table are: documents by id, or the values of another column, such as "
@@ -89,17 +90,6 @@ def needs_texts(config: CorrelationsConfig) -> tuple[str, ...]:
 
 def needs_text(config: CorrelationsConfig) -> tuple[str, ...]:
     return ("id", "text")
-
-
-def adds(config: CorrelationsConfig) -> pa.Schema:
-    import pyarrow as pa
-
-    columns = [
-        ("correlations", pa.float32()),
-        ("correlations_keep", pa.bool_()),
-        ("correlations_quantile", pa.float64()),
-    ]
-    return pa.schema(columns)
 
 
 def survey_groups(table: pa.Table, mine: None, config: CorrelationsConfig) -> pa.Table:
@@ -147,39 +137,6 @@ def survey(table: pa.Table, mine: None, model: pa.Table, config: CorrelationsCon
     return distilled.scored(table, model)
 
 
-def settle(tables: Iterable[pa.Table], config: CorrelationsConfig) -> Settled:
-    from curate.algorithms import ranking
-
-    return Settled(None, ranking.best(tables))
-
-
-def apply(table: pa.Table, mine: pa.Table | None, prepared: Any, config: CorrelationsConfig) -> Applied:
-    return _decided(mine, config)
-
-
-def again(table: pa.Table, config: CorrelationsConfig) -> Applied:
-    return _decided(table.drop_columns(["correlations_keep"]), config)
-
-
-def _decided(table: pa.Table | None, config: CorrelationsConfig) -> Applied:
-    from curate.algorithms import ranking
-
-    return Applied(ranking.kept_columns(table, config.keep_rate, adds(config)))
-
-
-def survey_scores(table: pa.Table, mine: None, config: CorrelationsConfig) -> pa.Table:
-    from curate.algorithms import scores
-
-    return scores.distribution(table["correlations"], table["bytes"], scores.fine_edges())
-
-
-def settle_scores(tables: Iterable[pa.Table], config: CorrelationsConfig) -> Settled:
-    """Add up the distributions: 32 KiB, whatever the number of documents."""
-    from curate.algorithms import scores
-
-    return Settled(scores.united(tables, scores.fine_edges()))
-
-
 def report(model: pa.Table, summary: pa.Table, config: CorrelationsConfig) -> list[str]:
     from curate.algorithms import correlations, fasttext, scores
 
@@ -210,15 +167,15 @@ STAGE = Stage(
     name="correlations",
     revision=2,
     config=CorrelationsConfig,
-    adds=adds,
+    adds=_RANKED.adds,
     before=(
         Census(survey_groups, settle_groups, needs=needs_groups),
         Census(survey_texts, settle_texts, needs=needs_texts, only_mine=True, given=True, settle_given=True),
-        Census(survey, settle, needs=needs_text, given=True),
+        Census(survey, _RANKED.settle, needs=needs_text, given=True),
     ),
-    apply=apply,
-    again=again,
-    after=Census(survey_scores, settle_scores, needs=lambda config: ("bytes",)),
+    apply=_RANKED.apply,
+    again=_RANKED.again,
+    after=_RANKED.after,
     report=report,
     memory=memory,
 )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field, model_validator
 
-from curate.stage import Applied, Census, Decision, InputFile, Load, ModelPath, Settled, Share, Stage, StageConfig
+from curate.ranked import KeepRate, Ranked
+from curate.stage import Census, InputFile, Load, ModelPath, Settled, Share, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_RANKED = Ranked("preselect")
 
 
 class PreselectConfig(StageConfig):
@@ -43,9 +46,7 @@ class PreselectConfig(StageConfig):
     benchmark: list[str] = Field(
         [], description="Which of them to take the mean of, with a minus (=-NAME) those of errors; all by default."
     )
-    keep_rate: Annotated[Share, Decision] = Field(
-        0.1, gt=0, le=1, description="The share of documents to keep, such as 5%."
-    )
+    keep_rate: KeepRate = 0.1
     top: Share | None = Field(
         None,
         gt=0,
@@ -72,13 +73,6 @@ def needs_texts(config: PreselectConfig) -> tuple[str, ...]:
 
 def needs_text(config: PreselectConfig) -> tuple[str, ...]:
     return ("id", "text")
-
-
-def adds(config: PreselectConfig) -> pa.Schema:
-    import pyarrow as pa
-
-    columns = [("preselect", pa.float32()), ("preselect_keep", pa.bool_()), ("preselect_quantile", pa.float64())]
-    return pa.schema(columns)
 
 
 def survey_groups(table: pa.Table, mine: None, config: PreselectConfig) -> pa.Table:
@@ -125,39 +119,6 @@ def survey(table: pa.Table, mine: None, model: pa.Table, config: PreselectConfig
     return distilled.scored(table, model)
 
 
-def settle(tables: Iterable[pa.Table], config: PreselectConfig) -> Settled:
-    from curate.algorithms import ranking
-
-    return Settled(None, ranking.best(tables))
-
-
-def apply(table: pa.Table, mine: pa.Table | None, prepared: Any, config: PreselectConfig) -> Applied:
-    return _decided(mine, config)
-
-
-def again(table: pa.Table, config: PreselectConfig) -> Applied:
-    return _decided(table.drop_columns(["preselect_keep"]), config)
-
-
-def _decided(table: pa.Table | None, config: PreselectConfig) -> Applied:
-    from curate.algorithms import ranking
-
-    return Applied(ranking.kept_columns(table, config.keep_rate, adds(config)))
-
-
-def survey_scores(table: pa.Table, mine: None, config: PreselectConfig) -> pa.Table:
-    from curate.algorithms import scores
-
-    return scores.distribution(table["preselect"], table["bytes"], scores.fine_edges())
-
-
-def settle_scores(tables: Iterable[pa.Table], config: PreselectConfig) -> Settled:
-    """Add up the distributions: 32 KiB, whatever the number of documents."""
-    from curate.algorithms import scores
-
-    return Settled(scores.united(tables, scores.fine_edges()))
-
-
 def report(model: pa.Table, summary: pa.Table, config: PreselectConfig) -> list[str]:
     from curate.algorithms import fasttext, preselect, scores
 
@@ -188,15 +149,15 @@ STAGE = Stage(
     name="preselect",
     revision=3,
     config=PreselectConfig,
-    adds=adds,
+    adds=_RANKED.adds,
     before=(
         Census(survey_groups, settle_groups, needs=needs_groups),
         Census(survey_texts, settle_texts, needs=needs_texts, only_mine=True, given=True, settle_given=True),
-        Census(survey, settle, needs=needs_text, given=True),
+        Census(survey, _RANKED.settle, needs=needs_text, given=True),
     ),
-    apply=apply,
-    again=again,
-    after=Census(survey_scores, settle_scores, needs=lambda config: ("bytes",)),
+    apply=_RANKED.apply,
+    again=_RANKED.again,
+    after=_RANKED.after,
     report=report,
     memory=memory,
 )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from curate.stage import Applied, Census, Decision, InputFile, Load, Settled, Share, Stage, StageConfig
+from curate.ranked import KeepRate, Ranked
+from curate.stage import Census, InputFile, Load, Settled, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from curate.stage import Likewise
+
+_RANKED = Ranked("transport", missing="without_vector")
 
 
 class TransportConfig(StageConfig):
@@ -32,9 +35,7 @@ class TransportConfig(StageConfig):
         description="Files of texts to come near to, in any format that ingest reads; FILE#FIELD names the field that "
         "holds the text when it is not 'text'.",
     )
-    keep_rate: Annotated[Share, Decision] = Field(
-        0.1, gt=0, le=1, description="The share of documents to keep, such as 5%."
-    )
+    keep_rate: KeepRate = 0.1
     examples: int = Field(
         1024, ge=1, le=16_384, description="Texts that stand for the target, drawn from all. Time grows with them."
     )
@@ -54,14 +55,6 @@ class TransportConfig(StageConfig):
 
 def needs_vectors(config: TransportConfig) -> tuple[str, ...]:
     return ("id", config.embedding)
-
-
-def adds(config: TransportConfig) -> pa.Schema:
-    import pyarrow as pa
-
-    return pa.schema(
-        [("transport", pa.float32()), ("transport_keep", pa.bool_()), ("transport_quantile", pa.float64())]
-    )
 
 
 def settle_examples(make: Likewise, config: TransportConfig) -> Settled:
@@ -94,40 +87,6 @@ def survey(table: pa.Table, mine: None, model: pa.Table, config: TransportConfig
     return ranking.scored(table, transport.gains(table[config.embedding], model, config.regularisation))
 
 
-def settle(tables: Iterable[pa.Table], config: TransportConfig) -> Settled:
-    from curate.algorithms import ranking
-
-    return Settled(None, ranking.best(tables))
-
-
-def apply(table: pa.Table, mine: pa.Table | None, prepared: Any, config: TransportConfig) -> Applied:
-    return _decided(mine, config)
-
-
-def again(table: pa.Table, config: TransportConfig) -> Applied:
-    return _decided(table.drop_columns(["transport_keep"]), config)
-
-
-def _decided(table: pa.Table | None, config: TransportConfig) -> Applied:
-    from curate.algorithms import ranking
-
-    columns = ranking.kept_columns(table, config.keep_rate, adds(config))
-    return Applied(columns, counts={"without_vector": columns["transport"].null_count})
-
-
-def survey_scores(table: pa.Table, mine: None, config: TransportConfig) -> pa.Table:
-    from curate.algorithms import scores
-
-    return scores.distribution(table["transport"], table["bytes"], scores.fine_edges())
-
-
-def settle_scores(tables: Iterable[pa.Table], config: TransportConfig) -> Settled:
-    """Add up the distributions: 32 KiB, whatever the number of documents."""
-    from curate.algorithms import scores
-
-    return Settled(scores.united(tables, scores.fine_edges()))
-
-
 def report(model: pa.Table, summary: pa.Table, config: TransportConfig) -> list[str]:
     from curate.algorithms import scores, transport
 
@@ -155,17 +114,17 @@ STAGE = Stage(
     name="transport",
     revision=2,
     config=TransportConfig,
-    adds=adds,
+    adds=_RANKED.adds,
     before=(
         Census(None, settle_examples, likewise=lambda config: (config.embedding,)),
         Census(
             survey_sample, settle_sample, sample=lambda config: config.sample, needs=needs_vectors, settle_given=True
         ),
-        Census(survey, settle, needs=needs_vectors, given=True),
+        Census(survey, _RANKED.settle, needs=needs_vectors, given=True),
     ),
-    apply=apply,
-    again=again,
-    after=Census(survey_scores, settle_scores, needs=lambda config: ("bytes",)),
+    apply=_RANKED.apply,
+    again=_RANKED.again,
+    after=_RANKED.after,
     report=report,
     memory=memory,
 )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
-from curate.stage import Applied, Census, Decision, InputFile, Load, Settled, Share, Stage, StageConfig
+from curate.ranked import KeepRate, Ranked
+from curate.stage import Census, InputFile, Load, Settled, Stage, StageConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_RANKED = Ranked("zipfit")
 
 
 class ZipfitConfig(StageConfig):
@@ -29,9 +32,7 @@ class ZipfitConfig(StageConfig):
         description="Files of texts to be alike, in any format that ingest reads; FILE#FIELD names the field that "
         "holds the text when it is not 'text'.",
     )
-    keep_rate: Annotated[Share, Decision] = Field(
-        0.1, gt=0, le=1, description="The share of documents to keep, such as 5%."
-    )
+    keep_rate: KeepRate = 0.1
     examples: int = Field(
         64, ge=1, le=10_000, description="Texts of the target to compare with, drawn from all. Time grows with them."
     )
@@ -59,12 +60,6 @@ def needs_survey(config: ZipfitConfig) -> tuple[str, ...]:
     return ("text", "id")
 
 
-def adds(config: ZipfitConfig) -> pa.Schema:
-    import pyarrow as pa
-
-    return pa.schema([("zipfit", pa.float32()), ("zipfit_keep", pa.bool_()), ("zipfit_quantile", pa.float64())])
-
-
 def compressor(config: ZipfitConfig) -> Any:
     from curate.algorithms import zipfit
 
@@ -89,40 +84,6 @@ def survey(table: pa.Table, mine: None, model: pa.Table, config: ZipfitConfig) -
     return ranking.scored(table, zipfit.alignments(table["text"], model, config.window, compressor(config)))
 
 
-def settle(tables: Iterable[pa.Table], config: ZipfitConfig) -> Settled:
-    from curate.algorithms import ranking
-
-    return Settled(None, ranking.best(tables))
-
-
-def apply(table: pa.Table, mine: pa.Table | None, prepared: Any, config: ZipfitConfig) -> Applied:
-    return _decided(mine, config)
-
-
-def again(table: pa.Table, config: ZipfitConfig) -> Applied:
-    return _decided(table.drop_columns(["zipfit_keep"]), config)
-
-
-def _decided(table: pa.Table | None, config: ZipfitConfig) -> Applied:
-    from curate.algorithms import ranking
-
-    columns = ranking.kept_columns(table, config.keep_rate, adds(config))
-    return Applied(columns)
-
-
-def survey_scores(table: pa.Table, mine: None, config: ZipfitConfig) -> pa.Table:
-    from curate.algorithms import scores
-
-    return scores.distribution(table["zipfit"], table["bytes"], scores.fine_edges())
-
-
-def settle_scores(tables: Iterable[pa.Table], config: ZipfitConfig) -> Settled:
-    """Add up the distributions: 32 KiB, whatever the number of documents."""
-    from curate.algorithms import scores
-
-    return Settled(scores.united(tables, scores.fine_edges()))
-
-
 def report(model: pa.Table, summary: pa.Table, config: ZipfitConfig) -> list[str]:
     from curate.algorithms import scores
 
@@ -145,14 +106,14 @@ STAGE = Stage(
     name="zipfit",
     revision=2,
     config=ZipfitConfig,
-    adds=adds,
+    adds=_RANKED.adds,
     before=(
         Census(None, settle_examples, sample=lambda config: 0),
-        Census(survey, settle, needs=needs_survey, given=True),
+        Census(survey, _RANKED.settle, needs=needs_survey, given=True),
     ),
-    apply=apply,
-    again=again,
-    after=Census(survey_scores, settle_scores, needs=lambda config: ("bytes",)),
+    apply=_RANKED.apply,
+    again=_RANKED.again,
+    after=_RANKED.after,
     report=report,
     memory=memory,
 )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import inspect
+import importlib
 import json
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from curate import ranked
 from curate.errors import DataError, UsageError
 from curate.runtime.inputs import layer_schema
 from curate.runtime.opened import Opened
@@ -61,14 +63,22 @@ def test_an_alarm_has_options_with_defaults(verb):
 
 @every_stage
 def test_a_stage_file_imports_nothing_heavy(verb):
-    module = inspect.getmodule(declared(verb).apply)
-    assert module is not None and module.__file__ is not None
-    for statement in ast.parse(Path(module.__file__).read_text(encoding="utf-8")).body:
-        for name in _imported(statement):
-            allowed = (
-                name in ("pydantic", "curate.stage", "__future__") or name.split(".")[0] in sys.stdlib_module_names
-            )
-            assert allowed, f"{verb} imports {name} at its top"
+    module = importlib.import_module(f"curate.stages.{verb.replace('-', '_')}")
+    assert module.STAGE is declared(verb)
+    for name in _imported_at_top(module):
+        allowed = name in ("pydantic", "curate.stage", "curate.ranked") or name.split(".")[0] in sys.stdlib_module_names
+        assert allowed, f"{verb} imports {name} at its top"
+
+
+def test_what_stages_share_imports_nothing_heavy():
+    for name in _imported_at_top(ranked):
+        assert name in ("pydantic", "curate.stage") or name.split(".")[0] in sys.stdlib_module_names
+
+
+def _imported_at_top(module: ModuleType) -> list[str]:
+    assert module.__file__ is not None
+    body = ast.parse(Path(module.__file__).read_text(encoding="utf-8")).body
+    return [name for statement in body for name in _imported(statement)]
 
 
 def _imported(statement: ast.stmt) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from curate.algorithms import betr, distilled
 from curate.errors import DataError
 from curate.kernels import arrow
-from curate.stages.betr import STAGE, BetrConfig, adds
+from curate.stages.betr import STAGE, BetrConfig
 from tests.naive import betr as naive
 
 MATHS = ["how", "many", "clips", "did", "she", "sell", "half", "48", "=", "24", "sum"]
@@ -95,7 +95,7 @@ def run(tmp_path, cuts=(), **options):
     for number, shard in enumerate(shards):
         mine = rows.filter(pa.array(arrow.numbers(rows["shard"]) == number)).drop_columns(["shard"])
         made.append(STAGE.apply(shard, mine, model, config).table)
-        assert made[-1].schema == adds(config)
+        assert made[-1].schema == STAGE.adds(config)
     return pa.concat_tables(made), model, config
 
 

@@ -166,7 +166,7 @@ def run(stage, config, cuts=()):
     for number, shard in enumerate(shards):
         mine = rows.filter(pa.array(arrow.numbers(rows["shard"]) == number)).drop_columns(["shard"])
         made.append(stage.STAGE.apply(shard, mine, model, config).table)
-        assert made[-1].schema == stage.adds(config)
+        assert made[-1].schema == stage.STAGE.adds(config)
     return pa.concat_tables(made), learnt, model
 
 

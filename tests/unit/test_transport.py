@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from curate.algorithms import transport
 from curate.errors import DataError, UsageError
 from curate.kernels import arrow
-from curate.stages.transport import STAGE, TransportConfig, adds
+from curate.stages.transport import STAGE, TransportConfig
 from tests.naive import transport as naive
 
 
@@ -142,7 +142,7 @@ def run(tmp_path, cuts=(), **options):
     for number, shard in enumerate(shards):
         mine = rows.filter(pa.array(arrow.numbers(rows["shard"]) == number)).drop_columns(["shard"])
         made.append(STAGE.apply(shard, mine, learned, config).table)
-        assert made[-1].schema == adds(config)
+        assert made[-1].schema == STAGE.adds(config)
     return pa.concat_tables(made), learned, config
 
 

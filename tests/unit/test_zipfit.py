@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from curate.algorithms import examples, ranking, zipfit
 from curate.errors import DataError
 from curate.kernels import arrow
-from curate.stages.zipfit import STAGE, ZipfitConfig, adds
+from curate.stages.zipfit import STAGE, ZipfitConfig
 from tests.naive import zipfit as naive
 
 WORDS = {
@@ -88,7 +88,7 @@ def run(tmp_path, cuts=(), **options):
     for number, shard in enumerate(shards):
         mine = rows.filter(pa.array(arrow.numbers(rows["shard"]) == number)).drop_columns(["shard"])
         made.append(STAGE.apply(shard, mine, model, config).table)
-        assert made[-1].schema == adds(config)
+        assert made[-1].schema == STAGE.adds(config)
     return pa.concat_tables(made), model, config
 
 
