@@ -12,7 +12,7 @@ from curate.errors import UsageError
 from curate.stages import load, rooms
 
 if TYPE_CHECKING:
-    from curate.runtime.task import Work
+    from curate.runtime.work import Work
 
 
 @lru_cache(maxsize=1)
@@ -22,7 +22,7 @@ def work(plan: str, written: tuple[int, int]) -> Work:
     written: tells it from an earlier plan at that path, which may ask for the same result under other limits.
     """
     from curate.runtime.run import load_plan
-    from curate.runtime.task import Work
+    from curate.runtime.work import Work
 
     loaded = load_plan(plan)
     return Work(loaded, load(loaded.stage), load)

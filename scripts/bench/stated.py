@@ -81,7 +81,7 @@ def _stated(task: Task) -> int:
     from curate.runtime.memory import UNLIMITED, Memory
     from curate.runtime.phases import task_phase
     from curate.runtime.run import load_plan
-    from curate.runtime.task import Work
+    from curate.runtime.work import Work
     from curate.stages import load
 
     plan = load_plan(task.plan)

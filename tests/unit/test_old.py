@@ -12,7 +12,8 @@ from curate.errors import CurateError, UsageError
 from curate.runtime import old, reader
 from curate.runtime.executors.base import Outcome, attempt
 from curate.runtime.opened import Opened
-from curate.runtime.task import Work, run_task
+from curate.runtime.task import run_task
+from curate.runtime.work import Work
 from curate.stages import stages
 from tests import material, running
 
