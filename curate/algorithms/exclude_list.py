@@ -32,6 +32,8 @@ def read(path: str) -> Excluded:
             text = file.read()
     except UnicodeDecodeError:
         raise UsageError(f"{path}: not UTF-8; save the list as UTF-8") from None
+    except OSError as problem:
+        raise UsageError(f"--exclude '{path}': {problem.strerror}; give a list of clusters") from None
     entries, clustering = _of_csv(path, text) if path.lower().endswith(".csv") else _of_yaml(path, text)
     reasons: dict[int, str] = {}
     for where, cluster, reason in entries:

@@ -145,7 +145,7 @@ def summarised(tables: Iterable[pa.Table]) -> pa.Table:
     figures = {
         "documents": [int(arrow.numbers(joined["count"]).sum())],
         "clusters": [len(sizes) if there else None],
-        "cluster_entropy": [round(float(-(shares * np.log(shares)).sum()), 6) if there else None],
+        "cluster_entropy": [round(abs(float((shares * np.log(shares)).sum())), 6) if there else None],
         "even_entropy": [round(float(np.log(len(sizes))), 6) if there else None],
     }
     return pa.table(figures, schema=SUMMARY)

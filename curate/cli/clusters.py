@@ -153,7 +153,8 @@ def _one(found: Clusters, cluster: int, as_json: bool) -> None:
     rows = [row for row in found.rows if row["cluster"] == cluster]
     if not rows:
         last = max((row["cluster"] for row in found.rows), default=-1)
-        raise UsageError(f"--cluster {cluster}: no documents are in it; the clusters are numbered from 0 to {last}")
+        there = f"the clusters are numbered from 0 to {last}" if found.rows else "there are no clusters"
+        raise UsageError(f"--cluster {cluster}: no documents are in it; {there}")
     _with_examples(found, rows, len(rows[0]["nearest"]))
     if as_json:
         emit_json({"clustering": found.clustering, **rows[0]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -64,7 +65,7 @@ def command(stage: Stage) -> Callable[..., None]:
     parameters += _flags()
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {item.name: item.annotation for item in parameters}
-    run.__doc__ = inspect.getdoc(stage.config)
+    run.__doc__ = _literal(inspect.getdoc(stage.config) or "")
     return run
 
 
@@ -106,7 +107,7 @@ def _positional(stage: Stage, names: list[str]) -> inspect.Parameter:
 def _option(name: str, info: FieldInfo, panel: str) -> inspect.Parameter:
     shown = (info.alias or name).replace("_", "-")
     kind, metavar = _kind(info.annotation)
-    text = info.description or ""
+    text = _literal(info.description or "")
     if metavar and len(metavar) > LONG:
         text, metavar = f"{text} One of {', '.join(metavar.split('|'))}.", "NAME"
     required = info.is_required()
@@ -121,6 +122,11 @@ def _option(name: str, info: FieldInfo, panel: str) -> inspect.Parameter:
     if kind is list:
         return _parameter(name, list[str] | None, option, ... if required else None)
     return _parameter(name, str | None, option, ... if required else None)
+
+
+def _literal(text: str) -> str:
+    """Text of which rich shows every sign: it takes brackets, as of an extra, for its own markup."""
+    return re.sub(r"(\[[a-z#/@])", r"\\\1", text)
 
 
 def _kind(annotation: Any) -> tuple[type, str | None]:

@@ -60,7 +60,7 @@ def clusters(corpus: Corpus, layer: str) -> Clusters:
             f"{corpus.path}: layer '{layer}' was carried over from another corpus, where the table of its clusters is; "
             "look there, or cluster this one by `curate cluster`"
         )
-    rows = next(shards.groups(path)).to_pylist()
+    rows = shards.read_model(path).to_pylist()
     return Clusters(corpus, layer, exclude_list.named(layer, corpus.must(layer).content), rows)
 
 

@@ -55,7 +55,7 @@ def _summary_beside(work: Work) -> pa.Table | None:
     source = work.plan.inputs[0]
     layer = source.columns[work.stage.about(work.config)]
     path = Corpus(source.path).generation(layer, source.layers[layer]).summary
-    return next(shards.groups(path)) if path.exists() else None
+    return shards.read_model(path) if path.exists() else None
 
 
 def _alarm(work: Work, phase: Phase, number: int) -> dict[str, Any]:

@@ -82,6 +82,11 @@ def test_help_shows_every_option(verb):
     assert ("--carry" in output) == chooses
 
 
+def test_help_shows_brackets():
+    for verb, said in (("embed", "curate[neural]"), ("map", "curate[map]")):
+        assert said in command(verb, "--help").stdout
+
+
 def test_a_list_of_defaults_reads_as_it_is_typed():
     for arguments in (["verdict", "--help"], ["stages", "verdict"]):
         output = command(*arguments).stdout

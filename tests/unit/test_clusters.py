@@ -140,6 +140,17 @@ def test_mistakes(look, options, message):
         look(**options)
 
 
+def test_a_corpus_without_documents(pool, look, tmp_path):
+    path = str(tmp_path / "none")
+    running.step("select", {}, corpus=str(pool), where="false", carry="embed", to=path)
+    running.step("cluster", {}, corpus=path)
+    running.step("exclude", {"max_mean": {"cluster_distance": 1}}, corpus=path)
+    assert json.loads(look(path, json=True))["clusters"] == []
+    assert len(look(path).splitlines()) == 2
+    with pytest.raises(UsageError, match="--cluster 0: no documents are in it; there are no clusters"):
+        look(path, cluster=0)
+
+
 def test_a_carried_layer_has_no_table(pool, look, tmp_path):
     running.step("select", {}, corpus=str(pool), where="cluster = 0", to=str(tmp_path / "kept"))
     with pytest.raises(UsageError, match="was carried over from another corpus"):

@@ -215,6 +215,12 @@ def test_what_is_no_table(tmp_path, text, message):
         exclude_list.read(written(tmp_path, text, "list.csv"))
 
 
+def test_a_list_that_cannot_be_read(tmp_path):
+    for path in (tmp_path / "missing.yaml", tmp_path):
+        with pytest.raises(UsageError, match=r"--exclude '.*': .*; give a list of clusters"):
+            STAGE.check(ExcludeConfig(exclude=str(path)), "abc")
+
+
 def test_a_list_for_another_clustering_is_refused(tmp_path):
     path = written(tmp_path, HEAD + "exclude: [{cluster: 3, reason: x}]")
     STAGE.check(ExcludeConfig(exclude=path), "abc")

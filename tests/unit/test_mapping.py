@@ -124,3 +124,9 @@ def test_umap_is_asked_as_promised(monkeypatch):
     assert (asked["n_neighbors"], asked["random_state"], asked["metric"], asked["n_jobs"]) == (8, 3, "cosine", 1)
     with pytest.raises(UsageError, match="3 documents have no neighbourhoods"):
         mapping.neighbourly(rows(3), 0)
+
+
+def test_one_cluster_has_no_entropy():
+    model, summary = mapping.MODEL, mapping.summarised([pa.table({"cluster": ["0"], "count": [3]})])
+    figures = pa.table([[3], [1.0], [3], [0.0], [1.0]], schema=model)
+    assert "entropy of 1 clusters 0.000 of at most 0.000 nats" in mapping.lines(figures, summary)[2]
