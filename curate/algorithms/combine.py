@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.algorithms import ranking, where
-from curate.errors import UsageError
+from curate.errors import DataError, UsageError
 from curate.kernels import arrow
 
 Method = Literal["ranks", "z"]
@@ -67,7 +67,7 @@ def standardised(values: np.ndarray, method: Method) -> np.ndarray:
     """Every column comparable with the others: its ranks as shares between 0 and 1, or standard scores.
 
     values: float64, shape (n, columns), with NaN. Equal values share the mean of their ranks, so (rank - 1/2) / n;
-    a column of one value throughout has standard scores of 0.
+    a column of one value throughout has standard scores of 0. Raises DataError for infinite numbers with z.
     """
     from scipy.stats import rankdata
 
@@ -80,6 +80,9 @@ def standardised(values: np.ndarray, method: Method) -> np.ndarray:
         if method == "ranks":
             found[there, i] = (rankdata(known) - 0.5) / len(known)
         else:
+            if np.isinf(known).any():
+                raise DataError("--method z: a column of --scores holds infinite numbers; give --method ranks")
+            known = known / (np.abs(known).max() or 1.0)
             spread = known.std()
             found[there, i] = (known - known.mean()) / spread if spread else 0.0
     return found

@@ -40,17 +40,25 @@ class Losses(NamedTuple):
 
 
 def _table(path: str, option: str) -> pa.Table:
-    """A file, which may be compressed. Raises UsageError for a name of another format, DataError for a broken one."""
+    """A file, which may be compressed. Names in a CSV file, of its column `model` or else its first, are as written.
+
+    Raises UsageError for a name of another format, DataError for a broken one.
+    """
     from pyarrow import csv, json, parquet
 
     name = path.removesuffix(".gz").removesuffix(".zst").removesuffix(".bz2")
     try:
         if name.endswith((".parquet", ".pq")):
             return parquet.read_table(path)
-        with pa.input_stream(path, compression="detect") as file:
-            if name.endswith((".csv", ".tsv")):
-                return csv.read_csv(file, parse_options=csv.ParseOptions(delimiter="\t" if name[-3] == "t" else ","))
-            if name.endswith((".jsonl", ".ndjson")):
+        if name.endswith((".csv", ".tsv")):
+            parsing = csv.ParseOptions(delimiter="\t" if name[-3] == "t" else ",")
+            with pa.input_stream(path, compression="detect") as file, csv.open_csv(file, parse_options=parsing) as head:
+                names = [_MODEL] if _MODEL in head.schema.names else head.schema.names[:1]
+            with pa.input_stream(path, compression="detect") as file:
+                converting = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+                return csv.read_csv(file, parse_options=parsing, convert_options=converting)
+        if name.endswith((".jsonl", ".ndjson")):
+            with pa.input_stream(path, compression="detect") as file:
                 return json.read_json(file)
     except pa.ArrowInvalid as problem:
         raise DataError(f"--{option} {path}: {problem}; mend the file") from None
@@ -80,7 +88,7 @@ def losses(path: str) -> Losses:
     else:
         first, *models = table.column_names
         keys, values = arrow.combined(table[first].cast(pa.string())), _numbers(table, models, path, "losses")
-    if pc.count_distinct(keys).as_py() < len(keys) or len(set(models)) < len(models):
+    if pc.count_distinct(keys, mode="all").as_py() < len(keys) or len(set(models)) < len(models):
         raise DataError(f"--losses {path}: a text or a model comes twice; leave one out")
     whole = np.isfinite(values).all(axis=0) & arrow.validity(keys)
     return Losses(keys.filter(pa.array(whole)), models, np.ascontiguousarray(values[:, whole]))
@@ -90,7 +98,8 @@ def scores(path: str, benchmarks: Sequence[str], models: Sequence[str]) -> tuple
     """Of the models that a table knows the positions, int64 (n,), and the mean over some benchmarks, float64 (n,).
 
     benchmarks: names of columns, those of errors with a minus before them; none stands for all. Raises UsageError for
-    an unknown one, and DataError for fewer than three models, a number that is missing, or scores that are all equal.
+    an unknown one, and DataError for a model that comes twice, fewer than three models, a number that is missing, or
+    scores that are all equal.
     """
     table = _table(path, "benchmarks")
     known = [name for name in table.column_names if name != _MODEL]
@@ -103,6 +112,8 @@ def scores(path: str, benchmarks: Sequence[str], models: Sequence[str]) -> tuple
     signs = np.array([1.0 if name in known else -1.0 for name in wanted])
     means = (signs[:, None] * _numbers(table, names, path, "benchmarks")).mean(axis=0)
     rows = {name: row for row, name in enumerate(table[_MODEL].cast(pa.string()).to_pylist())}
+    if len(rows) < table.num_rows:
+        raise DataError(f"--benchmarks {path}: a model comes twice; leave one row of it")
     there = np.array([place for place, name in enumerate(models) if name in rows], dtype=np.int64)
     if len(there) < FEWEST_MODELS:
         raise DataError(

@@ -11,7 +11,7 @@ from scipy.stats import rankdata, spearmanr
 
 import curate
 from curate.algorithms import combine, combine_search, combine_votes, where
-from curate.errors import UsageError
+from curate.errors import DataError, UsageError
 from tests import running
 from tests.running import ROOT, command
 
@@ -56,6 +56,9 @@ def test_ranks_and_standard_scores():
     scores = combine.standardised(values, "z")
     assert np.allclose(scores[:, 0], (values[:, 0] - 4) / values[:, 0].std())
     assert scores[[0, 1, 3], 1].tolist() == [0, 0, 0]
+    assert np.allclose(combine.standardised(values * 1e300, "z"), scores, equal_nan=True)
+    with pytest.raises(DataError, match="infinite numbers; give --method ranks"):
+        combine.standardised(np.array([[1.0], [np.inf]]), "z")
 
 
 def test_a_document_is_judged_by_what_it_has():

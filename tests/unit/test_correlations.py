@@ -258,3 +258,19 @@ def test_tables_that_say_too_little_are_refused(tmp_path):
         loss_tables.losses(str(tmp_path / "words.csv"))
     with pytest.raises(UsageError, match="no table that is known"):
         loss_tables.losses(__file__)
+
+
+def test_names_in_tables_are_as_they_are_written(tmp_path):
+    losses, turned, benchmarks = (tmp_path / f"{name}.csv" for name in ("losses", "turned", "benchmarks"))
+    losses.write_text("id,0.50,0.7,1e9\n0007,1,2,3\n2024-05-06 00:00:00,4,5,6\n")
+    found = loss_tables.losses(str(losses))
+    assert found.keys.to_pylist() == ["0007", "2024-05-06 00:00:00"]
+    turned.write_text("0007,x,model\n1,4,0.50\n2,5,0.7\n3,6,1e9\n")
+    assert loss_tables.losses(str(turned)).models == found.models == ["0.50", "0.7", "1e9"]
+    assert loss_tables.losses(str(turned)).values.tolist() == found.values.tolist()
+    benchmarks.write_text("model,sums\n0.50,1\n0.7,2\n1e9,3\n")
+    there, scores = loss_tables.scores(str(benchmarks), [], found.models)
+    assert there.tolist() == [0, 1, 2] and scores.tolist() == [1, 2, 3]
+    benchmarks.write_text("model,sums\n0.50,1\n0.7,2\n1e9,3\n0.7,9\n")
+    with pytest.raises(DataError, match="a model comes twice"):
+        loss_tables.scores(str(benchmarks), [], found.models)
