@@ -20,7 +20,8 @@ def quality_report(
         str | None,
         typer.Option(
             help="Columns of numbers, with commas and a minus before one where little is good, such as "
-            "fasttext,-perplexity; all columns of fractions that scoring stages left by default."
+            "fasttext,-perplexity; by default all columns of fractions that scoring stages left, little being good of "
+            "costs, distances and places such as combine_quantile."
         ),
     ] = None,
     by: Annotated[

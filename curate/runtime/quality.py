@@ -15,16 +15,24 @@ from curate.runtime.opened import Opened
 APART = ("rules", "map", "language")
 """Stages whose numbers are no scores to choose documents by; they are reported when named."""
 BY = ("source", "language", "cluster")
+_LITTLE = ("_quantile", "_rank", "_distance", "_similarity")
+"""Ends of columns of which little is good: places among all, the best first; how far from a centre; how much alike."""
 
 
 def score_columns(opened: Opened) -> list[str]:
-    """The columns of fractions that stages other than `APART` left."""
+    """The columns of fractions that stages other than `APART` left, with a minus before those where little is good."""
     found = []
     for layer in opened.layers[1:]:
         manifest = opened.corpus.must(layer)
         if manifest.stage not in APART:
-            found += [name for name in manifest.column_names if pa.types.is_floating(opened.schema.field(name).type)]
+            names = [name for name in manifest.column_names if pa.types.is_floating(opened.schema.field(name).type)]
+            found += ["-" + name if _little_is_good(name, layer, manifest.stage) else name for name in names]
     return found
+
+
+def _little_is_good(column: str, layer: str, stage: str) -> bool:
+    """A perplexity is a cost; a place within a group, which fasttext alone gives, rises with the score."""
+    return (stage == "perplexity" and column == layer) or (stage != "fasttext" and column.endswith(_LITTLE))
 
 
 def report(

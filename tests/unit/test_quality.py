@@ -111,6 +111,20 @@ def test_what_programs_read(pool):
     assert {row["value"] for row in small["by"]["source"]} == {"sums", "prose"}
 
 
+def test_little_is_good_of_costs_and_places(pool):
+    running.step("perplexity", {"order": 2}, corpus=str(pool), as_="cost")
+    running.step("combine", {"scores": ["dsir"]}, corpus=str(pool))
+    running.step("fasttext", {"positive": ["source = 'sums'"], "by": "source"}, corpus=str(pool))
+    report = json.loads(command("quality-report", pool, "--json").stdout)
+    assert {row["score"] for row in report["scores"] if row["good"] == "small"} == {
+        "cost",
+        "cost_quantile",
+        "cost_rank",
+        "combine_quantile",
+    }
+    assert {row["score"] for row in report["scores"]} >= {"dsir", "combine", "cost_weight", "fasttext_quantile"}
+
+
 def test_only_the_documents_that_are_asked_for(pool):
     report = json.loads(command("quality-report", pool, "--where", "source = 'sums'", "--json").stdout)
     assert report["documents"] == 40 and report["scores"][0]["all"]["documents"] == 40
