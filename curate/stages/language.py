@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from curate.stage import Census, Load, ModelPath, Settled, Stage, StageConfig
 
@@ -27,6 +27,15 @@ class LanguageConfig(StageConfig):
         description="'builtin' knows 138 languages and needs no download; or a fastText model of languages, such as "
         "lid.176.bin or GlotLID (.bin or .ftz).",
     )
+
+    @field_validator("model")
+    @classmethod
+    def _is_there(cls, value: str) -> str:
+        import os
+
+        if value != BUILTIN and not os.path.isfile(value):
+            raise ValueError(f"no file there; give a fastText model (.bin or .ftz), or '{BUILTIN}'")
+        return value
 
 
 def needs(config: LanguageConfig) -> tuple[str, ...]:

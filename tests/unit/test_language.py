@@ -1,5 +1,6 @@
 import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 
 from curate.algorithms import fasttext, fasttext_train, language
 from curate.errors import UsageError
@@ -150,8 +151,17 @@ def test_a_model_that_is_none_or_has_other_labels_is_refused(model, tmp_path, mo
         fasttext.load_languages(model)
 
 
-def test_the_memory_of_a_model_that_is_not_there_is_no_error_of_its_own(tmp_path):
+def test_a_model_that_is_not_there_is_refused_before_anything_runs(tmp_path):
+    with pytest.raises(ValidationError, match="no file there"):
+        LanguageConfig(model=str(tmp_path / "lid.bin"))
+    with pytest.raises(ValidationError, match="no file there"):
+        LanguageConfig(model=str(tmp_path))
+
+
+def test_the_memory_of_a_model_follows_its_file(tmp_path):
     load = Load("apply", 0, 1, 100)
-    missing = memory(load, LanguageConfig(model=str(tmp_path / "lid.bin")))
+    (tmp_path / "lid.bin").write_bytes(b"")
+    config = LanguageConfig(model=str(tmp_path / "lid.bin"))
+    empty = memory(load, config)
     (tmp_path / "lid.bin").write_bytes(b"x" * 100)
-    assert memory(load, LanguageConfig(model=str(tmp_path / "lid.bin"))) == missing + 150
+    assert memory(load, config) == empty + 150
