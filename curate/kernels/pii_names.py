@@ -31,7 +31,7 @@ _BEFORE_MARKS = 0x2000
 _FNV_START = np.uint64(0xCBF29CE484222325)
 _FNV_PRIME = np.uint64(0x100000001B3)
 LEAST_TOKEN = 20
-_LEAST_BLOCK = 32
+_LEAST_BLOCK, _LEAST_CLOSED = 32, 16
 _MOST_BLOCK = 1 << 15
 _BEGIN = np.frombuffer(b"-----BEGIN ", dtype=np.uint8)
 _END = np.frombuffer(b"-----END ", dtype=np.uint8)
@@ -234,7 +234,7 @@ def _block_end(data, at, high):
             while byte_at(data, end, at, limit) == 0x20:
                 end = run_end(data, end + 1, limit, UPPER | DIGIT)
             closed = starts_with(data, end, limit, _END[:5])
-            return end + 5 if closed and letters >= _LEAST_BLOCK else -1
+            return end + 5 if closed and letters >= _LEAST_CLOSED else -1
         place += 1
     end = _lines_end(data, at, high)
     return end if end - at >= _LEAST_BLOCK else -1

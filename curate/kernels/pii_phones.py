@@ -217,10 +217,13 @@ def _calls(data, groups, skipped, count, calling):
 
 @njit(nogil=True, cache=True)
 def _is_american(data, groups, first, count, parenthesis):
-    """Whether groups from `first` on are an area code, an exchange and a line; no zero or one begins the first two."""
+    """Whether groups from `first` on are an area code, an exchange and a line.
+
+    No zero or one begins the first, no zero the second: no exchange begins with a one, but those of examples do.
+    """
     if count - first != 3 or _lengths(groups, first, count) != 334:
         return False
-    if data[groups[first, 0]] < 50 or data[groups[first + 1, 0]] < 50:
+    if data[groups[first, 0]] < 50 or data[groups[first + 1, 0]] < 49:
         return False
     one, two = groups[first, 2], groups[first + 1, 2]
     if parenthesis:

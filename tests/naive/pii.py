@@ -98,7 +98,7 @@ def _private_keys(data: bytes):
         if stop and stop[0] == b"-----END ":
             closed = re.compile(rb"-----END [A-Z0-9 ]*-----").match(rest, stop.start())
             letters = re.sub(rb"[^A-Za-z0-9+/=]", b"", rest[: stop.start()])
-            if closed and len(letters) >= 32:
+            if closed and len(letters) >= 16:
                 yield match.start(), match.end() + closed.end(), "private_key"
         else:
             lines = re.match(rb"(?:[\r\n]+(?:[A-Za-z0-9+/=]{16,}(?=[\r\n]|$))?)*", data[match.end() :])[0].rstrip(
@@ -275,10 +275,10 @@ _JOINT = re.compile(
     )
 )
 _NATIONAL = [
-    r"[2-9]\d\d\)(?: |[-./]~?)?[2-9]\d\d(?: |[-.]~?)\d{4}",
-    r"(?!\()[2-9]\d\d(?:(?P<one>[-.])[2-9]\d\d(?P=one)|/[2-9]\d\d[-.])\d{4}",
-    r"1[-./ ]\([2-9]\d\d\)(?: |[-./]~?)?[2-9]\d\d(?: |[-.]~?)\d{4}",
-    r"1[-./ ](?:[2-9]\d\d(?:(?P<two>[-.])[2-9]\d\d(?P=two)|/[2-9]\d\d[-.])\d{4})",
+    r"[2-9]\d\d\)(?: |[-./]~?)?[1-9]\d\d(?: |[-.]~?)\d{4}",
+    r"(?!\()[2-9]\d\d(?:(?P<one>[-.])[1-9]\d\d(?P=one)|/[1-9]\d\d[-.])\d{4}",
+    r"1[-./ ]\([2-9]\d\d\)(?: |[-./]~?)?[1-9]\d\d(?: |[-.]~?)\d{4}",
+    r"1[-./ ](?:[2-9]\d\d(?:(?P<two>[-.])[1-9]\d\d(?P=two)|/[1-9]\d\d[-.])\d{4})",
     r"1[3-9]\d(?P<three>[- ])\d{4}(?P=three)\d{4}",
 ]
 _RUSSIAN = r"[78]J[3489]\d\dJ\d{3}J\d\dJ\d\d"
