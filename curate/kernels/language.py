@@ -17,8 +17,8 @@ from curate.kernels.unicode import Table, decode, encode, lowered
 
 WINDOW = 1024
 """Bytes read at once."""
-LEAST_WINDOW = 256
-"""Bytes of a window in a short text: several tell a mixed text from a uniform one."""
+LEAST_WINDOW = 128
+"""Bytes of a window in a short text, at least half of them: several tell a mixed text from a uniform one."""
 WINDOWS = 8
 """A text of more windows than this is read in that many, evenly spread from its first byte to its last."""
 WEIGHT_SCALE = 1 << 10

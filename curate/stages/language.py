@@ -94,7 +94,7 @@ def memory(load: Load, config: LanguageConfig) -> int:
 
 STAGE = Stage(
     name="language",
-    revision=1,
+    revision=2,
     config=LanguageConfig,
     needs=needs,
     adds=adds,

@@ -75,6 +75,12 @@ def test_mixed_text_is_less_sure_than_either_half(detector):
     assert found in ("en", "de") and score < 0.75 < min(score for _, score in halves)
 
 
+@pytest.mark.parametrize(("one", "other"), [("en", "de"), ("fr", "es"), ("it", "pl"), ("tr", "fi"), ("ru", "bg")])
+def test_two_sentences_of_two_languages_are_not_sure(detector, one, other):
+    found, score = detected(detector, [f"{SENTENCES[one]} {SENTENCES[other]}"])[0]
+    assert found in (one, other) and score < 0.65
+
+
 @pytest.mark.parametrize("name", ["zh", "ja", "ko", "ru", "ar", "el"])
 def test_latin_names_do_not_make_a_text_latin(detector, name):
     text = (SENTENCES[name] + " LibreOffice Writer ") * 5
