@@ -130,7 +130,7 @@ def _named(content: bytes) -> str | None:
 
 def _as_utf8(content: bytes, told: tuple[str | None, str | None]) -> str | None:
     """The text, if it is UTF-8: well-formed, or said to be and nearly so."""
-    if told[0] and told[0].startswith("utf-16"):
+    if told[0] and told[0].startswith("utf-16") and b"\0" in content:
         return None
     try:
         return content.decode("utf-8")

@@ -75,6 +75,13 @@ def test_labels_mean_what_browsers_take_them_for():
     assert decoded(b"plain ascii", "utf-16") == "plain ascii"
 
 
+@pytest.mark.parametrize("text", [FRENCH, CHINESE])
+def test_utf_8_that_a_header_calls_utf_16_is_read_as_it_is(text):
+    content = page(text, "utf-8")
+    assert decoded(content, "utf-16") == decoded(content, "utf-16-le") == content.decode()
+    assert decoded(page(text, "utf-16-le"), "utf-16-le") == content.decode()
+
+
 def test_plain_text_names_no_charset():
     text = '<meta charset="koi8-r"> ' + FRENCH
     assert decoded(text.encode("cp1252"), "cp1252", html=False) == text
