@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -210,6 +211,7 @@ def run_step(session: Session, stage: Stage, config: StageConfig, options: StepO
     result = execute(plan, stage, session.executor, how.max_errors, session.reporter.progress, how.budget)
     if options.carry is None and stage.carries:
         result.warnings += left_behind(plan)
+    result.warnings += emptied(result)
     session.results.append((stage, result))
     return result
 
@@ -223,6 +225,18 @@ def left_behind(plan: Plan) -> list[str]:
     there = {layer for source in plan.inputs for layer in Corpus(source.path).layers()}
     left = sorted(there - {DOCUMENTS, *plan.carried})
     return [f"left behind, since its rows are large: {name}; --carry all brings it along" for name in left]
+
+
+def emptied(result: Result) -> list[str]:
+    """That a condition left a new corpus without documents, which a wrong threshold does."""
+    ledger, plan = result.manifest.ledger, result.plan
+    if plan.makes != "corpus" or not plan.where or not ledger["in"] or ledger["out"]:
+        return []
+    asked = shlex.quote(plan.inputs[0].path)
+    return [
+        f"warning: --where chose none of {counted(ledger['in'], 'document')}; `curate quality-report {asked}` says what "
+        f"thresholds keep, `curate show {asked}` what the columns hold"
+    ]
 
 
 HEADINGS = (

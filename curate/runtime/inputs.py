@@ -161,7 +161,11 @@ def _unknown_column(column: str, corpus: Corpus, owners: dict[str, str], known: 
         if stage.makes == "layer" and (column == name or column.startswith(name + "_"))
     ]
     close = difflib.get_close_matches(column, owners, 1)
-    hint = f"; `curate {adds[0]} {corpus.path}` adds it" if adds else f" (did you mean '{close[0]}'?)" if close else ""
+    hint = "; text stands in single quotes, and a field of `meta` becomes a column by `ingest --column`"
+    if adds:
+        hint = f"; `curate {adds[0]} {corpus.path}` adds it"
+    elif close:
+        hint = f" (did you mean '{close[0]}'?)"
     return f"{corpus.path}: no column '{column}'{hint}; {there_are(owners, column)}"
 
 

@@ -271,13 +271,19 @@ class _Run:
         raise DataError(
             f"{self._plan.title}: {_documents(self._quarantined, share)} could not be used, more than "
             f"--max-errors {allowed}; "
-            f"mend the source, or continue with a higher --max-errors (nothing that is finished is redone); "
-            f"`curate show {shlex.quote(self._plan.target)} --rejects` lists them:\n{self._examples()}"
+            f"mend the source, {self._elsewhere()}or continue with a higher --max-errors (nothing that is finished is "
+            f"redone); `curate show {shlex.quote(self._plan.target)} --rejects` lists them:\n{self._examples()}"
         )
 
     def _examples(self) -> str:
         rows = first_rejects(self._plan.output, 3)
         return "\n".join(f"  {row['file']}: {row['unit']} {row['position']}: {row['reason']}" for row in rows)
+
+    def _elsewhere(self) -> str:
+        """The option that names another field, where the first document is unusable for want of one."""
+        column, _, what = next((row["reason"] for row in first_rejects(self._plan.output, 1)), "").partition(" ")
+        field = self._plan.options.get(f"{column}_field") if what == "is missing" else None
+        return f"name another field than '{field}' by --{column}-field, " if field else ""
 
 
 def _documents(number: int, share: str) -> str:

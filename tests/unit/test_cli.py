@@ -117,6 +117,10 @@ USAGE = [
     (["dedup", "/no/such"], "no corpus there; `curate ingest SOURCE... --to /no/such` makes one"),
     (["length", "{pool}", "--as", "No"], "--as 'No'"),
     (["length", "{pool}", "--where", "nope = 1"], "no column 'nope'"),
+    (
+        ["length", "{pool}", "--where", "id = zzz"],
+        "no column 'zzz'; text stands in single quotes, and a field of `meta`",
+    ),
     (["length", "{pool}", "--where", "text ="], "expression `text =`: unable to parse"),
     (["length", "{pool}", "--workers", "abc"], "--workers 'abc'"),
     (["length", "{pool}", "--workers", "-1"], "--workers '-1'"),
@@ -169,6 +173,25 @@ def test_too_many_errors_are_status_3(root, tmp_path):
     done = command("lines", root / "raw", "--to", tmp_path / "x")
     assert done.returncode == 3 and "Traceback" not in done.stderr
     assert "1 document could not be used, more than --max-errors 0" in done.stderr
+
+
+def test_documents_without_the_field_of_text_are_told_its_option(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"body": "a"}\n{"body": "b"}\n')
+    done = command("ingest", "a.jsonl", "--to", "x", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "mend the source, name another field than 'text' by --text-field, or continue" in done.stderr
+    assert command("ingest", "a.jsonl", "--to", "x", "--text-field", "body", cwd=tmp_path).returncode == 0
+    done = command("ingest", "a.jsonl", "--to", "y", "--text-field", "body", "--id-field", "key", cwd=tmp_path)
+    assert "name another field than 'key' by --id-field" in done.stderr
+    (tmp_path / "b.jsonl").write_text("{")
+    assert "mend the source, or continue" in command("ingest", "b.jsonl", "--to", "z", cwd=tmp_path).stderr
+
+
+def test_a_selection_of_nothing_is_told(root, tmp_path):
+    done = command("select", root / "pool", "--where", "length < 0", "--to", tmp_path / "none")
+    assert done.returncode == 0 and "warning: --where chose none of 20 documents; `curate quality-report" in done.stderr
+    done = command("select", root / "pool", "--where", "length > 0", "--to", tmp_path / "all")
+    assert done.returncode == 0 and "warning" not in done.stderr
 
 
 def test_a_failed_verify_is_status_3(root, tmp_path):
