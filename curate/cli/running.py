@@ -234,8 +234,8 @@ def emptied(result: Result) -> list[str]:
         return []
     asked = shlex.quote(plan.inputs[0].path)
     return [
-        f"warning: --where chose none of {counted(ledger['in'], 'document')}; `curate quality-report {asked}` says what "
-        f"thresholds keep, `curate show {asked}` what the columns hold"
+        f"warning: --where chose none of {counted(ledger['in'], 'document')}; `curate quality-report {asked}` says "
+        f"what thresholds keep, `curate show {asked}` what the columns hold"
     ]
 
 
