@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
@@ -12,16 +13,19 @@ WINDOW = 1 << 20
 """Characters of each text, after the part that both begin with, that are compared."""
 
 MOST_WORDS = 8_000
-"""Longer stretches are compared sentence by sentence first."""
+"""Longer texts are compared sentence by sentence first, and sentences that are longer in stretches."""
 
-MOST_SENTENCES = 20_000
+MOST_UNITS = 20_000
+"""Sentences or stretches of one text that are compared."""
 
 _SINGLE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"(?:[{_SINGLE}]|(?:(?![{_SINGLE}])\w)+|[^\w\s])\s*|\s+")
 _SENTENCE = re.compile(r"[^\n.!?。！？]*(?:[\n.!?。！？]+\s*|$)")
 _BOUNDARY = 200
+_STRETCH_WORDS = 64  # on average
 _MOST_MATCHES = 200_000  # pairs of equal units; with more, those that are common begin no match, or it takes minutes
 
+Cut = Callable[[str], list[str]]
 Kind = Literal["same", "first", "second", "skipped"]
 
 
@@ -37,8 +41,9 @@ def difference(first: str, second: str) -> list[Piece]:
 
     What is shown of a stretch that both have is the first text's. The middle that is left between a common
     beginning and a common end is compared by `difflib`, up to WINDOW characters of each: by words up to MOST_WORDS,
-    else by sentences and lines and then by the words of those that changed. The stretches join up to the texts
-    but for white space and the `skipped` ones. Memory: about 300 bytes a word of the windows.
+    else by sentences and lines, what changed of these by runs of words that end with certain ones, and then by words.
+    The stretches join up to the texts but for white space and the `skipped` ones. Memory: about 300 bytes a word of
+    the windows.
     """
     start = _back_to_space(first, _common_start(first, second))
     end = _common_end(first[start:], second[start:])
@@ -94,26 +99,41 @@ def _forward_to_space(text: str, end: int) -> int:
 # --- comparing ------------------------------------------------------------------------------------
 
 
-def _compared(first: str, second: str) -> Iterator[Piece]:
+def _sentences(text: str) -> list[str]:
+    return list(filter(None, _SENTENCE.findall(text)))
+
+
+def _stretches(text: str) -> list[str]:
+    """Cut after words of certain checksums, so that equal words are cut alike whatever stands before them."""
+    units: list[str] = []
+    start = 0
+    for word in _WORD.finditer(text):
+        if zlib.crc32(word[0].strip().encode()) % _STRETCH_WORDS == 0:
+            units.append(text[start : word.end()])
+            start = word.end()
+    return list(filter(None, [*units, text[start:]]))
+
+
+def _compared(first: str, second: str, cuts: Sequence[Cut] = (_sentences, _stretches)) -> Iterator[Piece]:
+    """By words where they are few, else by the first of the larger units, and what differs by those that follow."""
     words = _WORD.findall(first), _WORD.findall(second)
     if max(map(len, words)) <= MOST_WORDS:
         yield from _by_words(*words)
         return
-    sentences = [list(filter(None, _SENTENCE.findall(text))) for text in (first, second)]
-    most = [units[:MOST_SENTENCES] for units in sentences]
-    for kind, one, other in _matched(most[0], most[1]):
+    if not cuts:
+        yield Piece("first", first)
+        yield Piece("second", second)
+        return
+    del words
+    units = [cuts[0](text) for text in (first, second)]
+    for kind, one, other in _matched(units[0][:MOST_UNITS], units[1][:MOST_UNITS]):
         if kind == "equal":
             yield Piece("same", one)
-            continue
-        words = _WORD.findall(one), _WORD.findall(other)
-        if max(map(len, words)) <= MOST_WORDS:
-            yield from _by_words(*words)
         else:
-            yield Piece("first", one)
-            yield Piece("second", other)
-    left = max(len(units) for units in sentences) - MOST_SENTENCES
+            yield from _compared(one, other, cuts[1:])
+    left = max(map(len, units)) - MOST_UNITS
     if left > 0:
-        yield Piece("skipped", f"{left:,} sentences not compared")
+        yield Piece("skipped", f"{left:,} {'sentences' if cuts[0] is _sentences else 'stretches'} not compared")
 
 
 def _by_words(first: list[str], second: list[str]) -> Iterator[Piece]:

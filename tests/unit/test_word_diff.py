@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,11 +67,31 @@ def test_long_texts_are_compared_by_sentence_first():
     assert max(len(piece.text) for piece in found if piece.kind != "same") < 100
 
 
+def test_long_texts_without_sentences_are_compared_by_word_all_the_same():
+    words = [f"w{i * i % 997}" for i in range(30_000)]
+    other = [*words[:5_000], "changed", *words[5_001:20_000], *words[20_007:], "end"]
+    found = difference(" ".join(words), " ".join(other))
+    assert [piece.text.split() for piece in found if piece.kind == "first"] == [[words[5_000]], words[20_000:20_007]]
+    assert [piece.text.split() for piece in found if piece.kind == "second"] == [["changed"], ["end"]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(WORDS, WORDS, WORDS)
+def test_the_pieces_of_texts_that_are_cut_rebuild_both(start, one, other):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(word_diff, "MOST_WORDS", 4)
+        patch.setattr(word_diff, "_STRETCH_WORDS", 2)
+        first, second = " ".join([*one, *start]), " ".join([*other, *start])
+        pieces = difference(first, second)
+    assert rebuilt(pieces, "first") == "".join(first.split())
+    assert rebuilt(pieces, "second") == "".join(second.split())
+
+
 def test_what_is_beyond_the_window_is_said_not_to_be_compared(monkeypatch):
     monkeypatch.setattr(word_diff, "WINDOW", 1000)
     found = difference("x " + "a b " * 1000, "y " + "c d " * 2000)
     assert [piece for piece in found if piece.kind == "skipped"] == [Piece("skipped", "7,001 characters not compared")]
-    monkeypatch.setattr(word_diff, "MOST_SENTENCES", 5)
+    monkeypatch.setattr(word_diff, "MOST_UNITS", 5)
     monkeypatch.setattr(word_diff, "MOST_WORDS", 3)
     found = difference("".join(f"{i}.\n" for i in range(20)) + "x", "".join(f"{i}!\n" for i in range(20)) + "y")
     assert Piece("skipped", "16 sentences not compared") in found
