@@ -11,8 +11,10 @@ import pyarrow.compute as pc
 
 from curate.errors import DataError
 from curate.kernels import arrow, url_lists
+from curate.storage.sources import listing
 
 _WRITE = "write a domain or the beginning of an address a line"
+_PATTERN = r"^([A-Za-z]+://)?[^/?]*[|^*]"
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,13 @@ class UrlList:
 def read(paths: Sequence[str]) -> UrlList:
     """The list that some files make together.
 
-    A line is a domain (`example.com`), which covers its subdomains, or the beginning of an address
-    (`example.com/forum`, `https://example.com/a?b=c`), which covers what lies below it there; scheme and fragment do
-    not count. Empty lines and those that begin with `#` say nothing. Raises DataError for a line that is no
-    address, and for lists without any. Five times the bytes of the files while it reads.
+    paths: files, folders or globs. A line is a domain (`example.com` or `*.example.com`), which covers its subdomains,
+    or the beginning of an address (`example.com/forum`, `https://example.com/a?b=c`), which covers what lies below it
+    there; scheme and fragment do not count. Empty lines and those that begin with `#` say nothing. Raises DataError for
+    a line that is no address or a pattern of another kind, and for lists without any. Five times the bytes of the files
+    while it reads.
     """
-    lines = pa.concat_arrays([_lines(path) for path in paths])
+    lines = pa.concat_arrays([_lines(file.path) for file in listing(paths)])
     values = arrow.strings(lines)
     offsets, entries = np.empty(len(values) + 1, dtype=np.int64), np.empty(len(values.data), dtype=np.uint8)
     url_lists.reduce_entries(values.offsets, values.data, offsets, entries)
@@ -53,7 +56,7 @@ def read(paths: Sequence[str]) -> UrlList:
 
 
 def _lines(path: str) -> pa.Array:
-    """The lines that say something, as large_string. Raises DataError for one with a space inside."""
+    """The lines that say something, as large_string. Raises DataError for one with a space or a pattern inside."""
     with open(path, "rb") as file:
         content = pa.array([file.read().removeprefix(b"\xef\xbb\xbf")], pa.large_binary())
     split = pc.split_pattern(content.cast(pa.large_string(), safe=False), "\n").flatten()
@@ -63,7 +66,11 @@ def _lines(path: str) -> pa.Array:
     at = pc.index(odd, True).as_py()
     if at >= 0:
         raise DataError(f"{path}: line {at + 1} '{_shown(lines[at])}' has a space; {_WRITE}")
-    return lines.filter(said)
+    lines = pc.replace_substring_regex(lines.filter(said), r"^\*\.", "")
+    at = pc.index(pc.match_substring_regex(lines, _PATTERN), True).as_py()
+    if at >= 0:
+        raise DataError(f"{path}: '{_shown(lines[at])}' is a pattern, and none is understood but '*.'; {_WRITE}")
+    return lines
 
 
 def _shown(line: pa.Scalar) -> str:

@@ -194,9 +194,9 @@ def report(model: pa.Table | None, summary: pa.Table, config: VerdictConfig) -> 
 
 def memory(load: Load, config: VerdictConfig) -> int:
     """A shard's columns, 200 bytes a document, and five times the lists of addresses while they are read."""
-    import os
+    from curate.storage.sources import listing
 
-    files = sum(os.path.getsize(path) for paths in lists(config).values() for path in paths if os.path.isfile(path))
+    files = sum(file.size for paths in lists(config).values() for file in listing(paths))
     return load.reading + 200 * load.rows + 5 * files
 
 

@@ -18,6 +18,7 @@ def test_files_are_read_as_one_list(tmp_path):
     [
         ("good.example\n127.0.0.1 bad.example\n", "line 2 '127.0.0.1 bad.example' has a space"),
         ("/only/a/path\n", "'/only/a/path' has no host"),
+        ("||ads.example^\n", "is a pattern"),
         ("# nothing\n", "no address there"),
         ("", "no address there"),
     ],
@@ -26,6 +27,14 @@ def test_what_is_no_list_is_refused(tmp_path, content, said):
     (tmp_path / "list").write_text(content)
     with pytest.raises(DataError, match=said):
         url_lists.read([str(tmp_path / "list")])
+
+
+def test_folders_and_globs_stand_for_their_files(tmp_path):
+    (tmp_path / "a.txt").write_text("example.com\n")
+    (tmp_path / "b.txt").write_text("*.example.org\n")
+    addresses = pa.array(["http://example.com", "http://www.example.org/x", "http://example.net"])
+    for path in (tmp_path, tmp_path / "*.txt"):
+        assert url_lists.read([str(path)]).holds(addresses).tolist() == [True, True, False]
 
 
 def test_a_long_list(tmp_path):
