@@ -35,11 +35,12 @@ SHARES = (0.25, 0.5, 0.75, 0.9)
 # --- survey ---------------------------------------------------------------------------------------
 
 
-def routed(table: pa.Table, embedding: str, clusters: str, keys: np.ndarray) -> Iterator[pa.Table]:
+def routed(table: pa.Table, embedding: str, clusters: str, keys: pa.Array) -> Iterator[pa.Table]:
     """What a shard's documents are compared by, in pieces of about 16 MiB, each routed by its cluster.
 
-    keys: float64 (n,), the order in a cluster, rising. A document without a vector or a cluster, or whose vector is
-    zero or not finite, is compared with none. Raises UsageError for columns that hold no vectors or no cluster numbers.
+    keys: of each document, the order in a cluster, rising, null last. A document without a vector or a cluster, or
+    whose vector is zero or not finite, is compared with none. Raises UsageError for columns that hold no vectors or no
+    cluster numbers.
     """
     width = _width(table[embedding], embedding)
     if not pa.types.is_integer(table[clusters].type):
@@ -49,7 +50,7 @@ def routed(table: pa.Table, embedding: str, clusters: str, keys: np.ndarray) -> 
         )
     rows = max(1, _PIECE_BYTES // (4 * width))
     for start in range(0, max(1, table.num_rows), rows):
-        yield _piece(table.slice(start, rows), embedding, clusters, keys[start : start + rows])
+        yield _piece(table.slice(start, rows), embedding, clusters, keys.slice(start, rows))
 
 
 def _width(column: pa.ChunkedArray, name: str) -> int:
@@ -57,7 +58,7 @@ def _width(column: pa.ChunkedArray, name: str) -> int:
     return column.type.list_size
 
 
-def _piece(table: pa.Table, embedding: str, clusters: str, keys: np.ndarray) -> pa.Table:
+def _piece(table: pa.Table, embedding: str, clusters: str, keys: pa.Array) -> pa.Table:
     vectors = arrow.vectors(table[embedding])
     lengths = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
     compared = arrow.validity(table[clusters]) & np.isfinite(lengths) & (lengths > 0)
@@ -79,22 +80,30 @@ def _piece(table: pa.Table, embedding: str, clusters: str, keys: np.ndarray) -> 
     )
 
 
-def keys_of(column: pa.ChunkedArray, name: str, largest_first: bool) -> np.ndarray:
-    """A column as an order, float64 (n,), rising; nulls and NaN last. Raises UsageError for one without numbers."""
+def keys_of(column: pa.ChunkedArray, name: str, largest_first: bool) -> pa.Array:
+    """A column as an order, rising, null for what comes last: nulls and NaN. Raises UsageError for one without numbers.
+
+    Whole numbers and dates stay whole, so that large ones differ too; other numbers are float64.
+    """
     kind = column.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_temporal(kind)):
         raise UsageError(f"'{name}' holds {kind}, which puts nothing in order; name a column of numbers or dates")
-    keys = arrow.numbers(column).astype(np.float64)
-    keys = -keys if largest_first else keys
-    return np.where(arrow.validity(column) & ~np.isnan(keys), keys, np.inf)
+    keys, there = arrow.numbers(column), arrow.validity(column)
+    if keys.dtype.kind not in "iu":
+        keys = keys.astype(np.float64)
+        there = there & ~np.isnan(keys)
+        keys = -keys if largest_first else keys
+    elif largest_first:
+        keys = np.invert(keys)
+    return pa.array(keys, mask=~there)
 
 
-def random_keys(ids: pa.ChunkedArray, seed: int) -> np.ndarray:
-    """A random order that hangs on the seed and each document's id alone: float64 (n,)."""
+def random_keys(ids: pa.ChunkedArray, seed: int) -> pa.Array:
+    """A random order that hangs on the seed and each document's id alone: float64."""
     values = arrow.strings(ids)
     hashes = np.empty(len(values), dtype=np.uint64)
     hashing.hash_strings(values.offsets, values.data, np.uint64(seed), hashes)
-    return hashes.astype(np.float64)
+    return pa.array(hashes.astype(np.float64))
 
 
 # --- link -----------------------------------------------------------------------------------------

@@ -282,6 +282,20 @@ def test_a_random_order_hangs_on_the_seed():
     assert run(table, cut=9, order="random") == first != second
 
 
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint64(), pa.timestamp("us"), pa.float64()])
+def test_large_numbers_are_put_in_order(kind):
+    step = 2048 if kind == pa.float64() else 1
+    values = [(1 << 62) + step * number for number in (3, 0, 4, 1, 2)] + [None]
+    documents = corpus(6, clusters=1).drop_columns(["embed", "cluster"])
+    vectors = np.tile(np.array([1, 2], dtype=np.float32), (6, 1))
+    table = documents.append_column("embed", arrow.vector_array(vectors)).append_column("cluster", pa.array([0] * 6))
+    table = table.append_column("score", pa.array(values, pa.int64()).cast(kind, safe=False))
+    found = run(table, order="best:score")
+    best = table["id"][2].as_py()
+    assert [name for name, row in found.items() if row["semdedup_of"] is None] == [best]
+    assert {row["semdedup_of"] for row in found.values()} == {None, best}
+
+
 def test_wrong_columns():
     table = next(shards(corpus(10), 10))
     config = SemdedupConfig(cluster="id", order="random")
