@@ -282,7 +282,7 @@ def judge(classifier: Classifier, texts: arrow.Array, *, tokens: bool) -> pa.Tab
 def _scored(classifier: Classifier, lines: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Scores, float32, NaN for a line without a word, and the numbers of the likeliest labels."""
     found = fasttext_model.probabilities(classifier.model, lines, best_only=classifier.score == "top")
-    best = found.argmax(axis=1)
+    best = fasttext_model.likeliest(classifier.model, found)
     if classifier.score == "top":
         out = np.minimum(found[np.arange(len(best)), best], np.float32(1))
     else:

@@ -265,6 +265,17 @@ def probabilities(loaded: Loaded, texts: arrow.Array, *, best_only: bool = False
     return found
 
 
+def likeliest(loaded: Loaded, found: np.ndarray) -> np.ndarray:
+    """The likeliest label of each row of `probabilities`, int64 (n,); of equal ones that which the library gives.
+
+    It keeps the last that it meets: in a tree that of the most frequent label, which is the first.
+    """
+    settings = loaded.model[0]
+    if settings.loss == kernel.HIERARCHICAL:
+        return found.argmax(axis=1)
+    return found.shape[1] - 1 - found[:, ::-1].argmax(axis=1)
+
+
 def with_words(texts: arrow.Array) -> np.ndarray:
     """Whether each text has anything but blanks, as fastText sees them: bool (n,)."""
     values = arrow.strings(texts)

@@ -367,7 +367,7 @@ def memory(load: Load, config: FasttextConfig) -> int:
 
 STAGE = Stage(
     name="fasttext",
-    revision=2,
+    revision=3,
     config=FasttextConfig,
     needs=needs,
     adds=adds,

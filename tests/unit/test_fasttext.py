@@ -117,6 +117,12 @@ def test_predictions_are_the_librarys(file, tokens):
     assert min(expected) < 0.2 < 0.8 < max(expected)
 
 
+def test_of_equally_likely_labels_it_is_the_last_as_the_library_has_it(file):
+    """The library, asked for one label, keeps the last of equals that it meets."""
+    probabilities = np.array([[0.5, 0.5], [0.7, 0.3], [0.3, 0.7]], np.float32)
+    assert fasttext_model.likeliest(fasttext.load(file).model, probabilities).tolist() == [1, 0, 1]
+
+
 def test_texts_without_a_word_have_no_score(trained):
     classifier = fasttext.load_trained(trained)
     found = fasttext.predict(classifier, array(["", " \n\t", None, "proof", "!"]), tokens=True)
