@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from curate.stage import Census, InputFile, Load, Settled, Share, Stage, StageConfig
 
@@ -52,6 +52,15 @@ class DecontaminateConfig(StageConfig):
         description="A run of --ngram tokens in more than this share of the documents, and in more than ten, is "
         "a phrase and counts for nothing, unless twice --span tokens of the item are around it.",
     )
+
+    @field_validator("benchmark")
+    @classmethod
+    def _has_its_fields(cls, values: list[str]) -> list[str]:
+        from curate.formats.first_record import without_text
+
+        if wrong := next(filter(None, map(without_text, values)), None):
+            raise ValueError(wrong)
+        return values
 
 
 def rules(config: DecontaminateConfig) -> Rules:
