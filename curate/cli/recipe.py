@@ -127,7 +127,10 @@ def resolved(loaded: RunFile, known: dict[str, Stage]) -> list[Resolved]:
             corpus = common.get("corpus") or corpus
             common["corpus"] = corpus
             if not corpus:
-                raise UsageError(f"line {step.line}: {step.verb}: `corpus` is missing, and no step before wrote one")
+                raise UsageError(
+                    f"line {step.line}: {step.verb}: `corpus` is missing, and no step before wrote one; "
+                    "add `corpus: FOLDER` to its options"
+                )
         steps.append(
             (stage, validated(stage, options, dashes=False), checked(StepOptions, common, stage.name, dashes=False))
         )

@@ -175,6 +175,13 @@ def test_too_many_errors_are_status_3(root, tmp_path):
     assert "1 document could not be used, more than --max-errors 0" in done.stderr
 
 
+def test_a_run_file_whose_first_step_names_no_corpus_is_told_how(tmp_path):
+    (tmp_path / "recipe.yaml").write_text("steps:\n  - dedup: {}\n")
+    done = command("run", "recipe.yaml", cwd=tmp_path)
+    assert done.returncode == 2 and "line 2: dedup: `corpus` is missing" in done.stderr
+    assert "add `corpus: FOLDER` to its options" in done.stderr
+
+
 def test_documents_without_the_field_of_text_are_told_its_option(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"body": "a"}\n{"body": "b"}\n')
     done = command("ingest", "a.jsonl", "--to", "x", cwd=tmp_path)
