@@ -173,7 +173,10 @@ def settled(tables: Iterable[pa.Table], each: int, most: int) -> tuple[pa.Table,
     """
     table = pa.concat_tables(tables).combine_chunks()
     if not table.num_rows:
-        raise DataError("no document is in a group whose losses are known; see that --by and the table of --losses fit")
+        raise DataError(
+            "of no document the losses are known; a table of --losses names documents by id, or groups of them by the "
+            "value of the column that `correlations --by` names"
+        )
     encoded = arrow.combined(table["group"]).dictionary_encode()
     numbers, ties = arrow.numbers(encoded.indices).astype(np.int64), arrow.numbers(table["tie"])
     chosen = first_of_each(numbers, ties, each)
