@@ -128,13 +128,14 @@ def _layer(place: Place, layer: str, row: dict[str, Any], named: int) -> dict[st
     values = _values(place, layer)
     found["values"] = {name: plain(value) for name, value in values.items()}
     where = manifest.options.get("where")
-    if where and not manifest.carried and all(value is None for value in values.values()):
+    left_out = all(value is None for value in values.values())
+    if where and not manifest.carried and left_out:
         found["state"] = f"not chosen by --where {where}"
     if rejected := _rejected(generation, place):
         found["rejected"] = rejected
     if values.get(f"{layer}_of") is not None:
         found["duplicates"] = _duplicated(place, layer, values, row["text"])
-    elif f"{layer}_of" in values and (values.get(f"{layer}_size") or 0) != 1:
+    elif f"{layer}_of" in values and not left_out and (values.get(f"{layer}_size") or 0) != 1:
         found["duplicated_by"] = _naming(place, layer, row["id"], values.get(f"{layer}_size"), named)
     return found
 

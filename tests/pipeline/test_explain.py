@@ -140,6 +140,13 @@ def test_one_that_a_layer_was_not_asked_about(root):
     assert layer(history(root / "new_pool", "near"), "length")["state"] == "not chosen by --where source = 'wiki'"
 
 
+def test_one_that_a_deduplication_was_not_asked_about_is_not_said_to_be_alone(root, tmp_path):
+    running.copied(root / "new_pool", tmp_path / "pool")
+    command("dedup", str(tmp_path / "pool"), "--as", "web", "--where", "source = 'web'")
+    found = layer(history(tmp_path / "pool", "alone"), "web")
+    assert found["state"] == "not chosen by --where source = 'web'" and "duplicated_by" not in found
+
+
 def test_a_terminal_is_left_alone(root):
     output = told(root, "alone")
     assert "\u202e" not in output and "\\u202eof few words" in output
