@@ -27,7 +27,7 @@ from curate.cli.running import (
 )
 from curate.stage import PathMarker, Stage, marked
 
-POSITIONAL = {"corpus": "CORPUS", "corpora": "CORPUS...", "sources": "SOURCE..."}
+POSITIONAL = {"corpus": "CORPUS", "corpora": "CORPUS", "sources": "SOURCE"}
 LONG = 20  # what help calls a value may be so wide, lest names of options be cut
 EXECUTION = ("executor", "workers", "memory", "max_errors", "device", "batch_tokens")
 COMMON = {
@@ -94,9 +94,8 @@ def _panel(stage: Stage) -> str:
 
 def _positional(stage: Stage, names: list[str]) -> inspect.Parameter:
     if stage.takes == "sources":
-        return _parameter(
-            names[0], list[str], typer.Argument(metavar="SOURCE...", help="Files, folders or quoted globs.")
-        )
+        argument = typer.Argument(metavar=POSITIONAL[stage.takes], help="Files, folders or quoted globs.")
+        return _parameter(names[0], list[str], argument)
     many = stage.takes == "corpora"
     text = "Corpora to read, each a folder or NAME=FOLDER." if many else "The corpus to work on."
     if any(_kind(info.annotation)[0] is list for info in stage.config.model_fields.values()):
@@ -180,7 +179,7 @@ def _written(default: Any) -> str:
     """A default as it is written on the command line."""
     if isinstance(default, list | tuple):
         return " ".join(map(str, default))
-    return "" if default is None else str(default)
+    return "" if default is None else str(default).replace("\n", "\\n")
 
 
 def option_rows(stage: Stage) -> list[tuple[str, str, str]]:

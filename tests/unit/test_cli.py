@@ -93,6 +93,16 @@ def test_a_list_of_defaults_reads_as_it_is_typed():
         assert "fineweb" in output and "[]" not in output and "['" not in output and "(default )" not in output
 
 
+def test_line_ends_among_defaults_are_shown_as_they_are_typed():
+    for arguments in (["export", "--help"], ["stages", "export"]):
+        assert r"\n\n" in command(*arguments).stdout
+
+
+def test_usage_says_once_that_several_may_be_given():
+    for verb, usage in (("ingest", "{SOURCE}..."), ("mix", "{CORPUS}...")):
+        assert usage in command(verb, "--help").stdout.split("\n", 3)[1]
+
+
 def test_no_arguments_are_help():
     done = command()
     assert "Usage: curate" in done.stdout + done.stderr and done.returncode in (0, 2)
