@@ -47,7 +47,7 @@ ENDS = np.uint32(1 << 15)
 PUNCTUATION = np.uint32(1 << 16)
 """Category P."""
 CAPITAL = np.uint32(1 << 17)
-"""Python's `isupper`."""
+"""Python's `isupper`, of letters."""
 DECIMAL = np.uint32(1 << 18)
 """Python's `isdecimal`: a digit of any script."""
 SYMBOL = np.uint32(1 << 19)
@@ -111,7 +111,7 @@ def _properties() -> np.ndarray:
     values = np.zeros(_LIMIT, dtype=np.uint32)
     values[[c.isspace() for c in every]] |= SPACE
     values[[c.isalpha() for c in every]] |= LETTER
-    values[[c.isupper() for c in every]] |= CAPITAL
+    values[[c.isalpha() and c.isupper() for c in every]] |= CAPITAL
     values[[c.isdecimal() for c in every]] |= DECIMAL
     values[[c[0] not in "LNM" for c in categories]] |= SYMBOL
     values[values & SPACE != 0] &= ~SYMBOL

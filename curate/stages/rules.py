@@ -41,4 +41,4 @@ def memory(load: Load, config: RulesConfig) -> int:
     return load.reading + (32 << 20) + 1200 * load.rows + longest + min(64 * longest, 300 << 20)
 
 
-STAGE = Stage(name="rules", revision=1, config=RulesConfig, needs=needs, adds=adds, apply=apply, memory=memory)
+STAGE = Stage(name="rules", revision=2, config=RulesConfig, needs=needs, adds=adds, apply=apply, memory=memory)

@@ -87,6 +87,11 @@ def test_readability_and_compression_say_what_they_are_for() -> None:
     assert 2 < easy["characters_per_token"] < hard["characters_per_token"]
 
 
+def test_capitals_that_are_no_letters_are_not_among_them() -> None:
+    found = _measure(["aB", "aB Ⅷ Ⓑ 🄰", "Ⅷ Ⓑ"])
+    assert [row["upper_case_fraction"] for row in found] == [0.5, 0.5, 0.0]
+
+
 def test_repetition_in_a_long_text() -> None:
     text = " ".join(f"w{i % 700} again and again" for i in range(20_000))
     (found,) = _measure([text])
