@@ -73,6 +73,8 @@ class ClusterConfig(StageConfig):
             raise ValueError(f"clusters {self.clusters} and levels exclude each other; the first level is the clusters")
         if any(second >= first for first, second in itertools.pairwise(self.levels)):
             raise ValueError("levels: each must be of fewer clusters than the one before")
+        if own := [name for name in self.describe if name in ("cluster", "cluster_distance", *_above(self))]:
+            raise ValueError(f"describe: '{own[0]}' is what is made here, which the table tells anyway; leave it out")
         return self
 
 

@@ -258,3 +258,13 @@ def test_wrong_options(options):
 def test_levels_are_given_with_commas():
     assert ClusterConfig(levels="500,20").levels == [500, 20]
     assert ClusterConfig(levels=["500", "20,3"]).levels == [500, 20, 3]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"describe": "cluster"}, {"describe": "dsir,cluster_distance"}, {"describe": "cluster_domain", "domains": 2}],
+)
+def test_what_is_made_here_is_not_described(options):
+    with pytest.raises(ValueError, match="is what is made here, which the table tells anyway; leave it out"):
+        ClusterConfig(**options)
+    assert ClusterConfig(describe="cluster_level2,cluster_domain", levels=[5]).describe  # those of another layer
