@@ -148,6 +148,12 @@ def labelled(examples: pa.Table, found: pa.Table, ratio: float) -> list[pa.Table
     return loss_tables.labelled(examples, included, excluded)
 
 
+def in_first_row(found: pa.Table, rows: int) -> pa.Array:
+    """Rows of `GROUPS` as a list in the first of some rows; the others have none."""
+    ends = pa.array([0, *[found.num_rows] * rows], pa.int64())
+    return pa.LargeListArray.from_arrays(ends, arrow.combined(found.to_struct_array()))
+
+
 def figures(found: pa.Table, models: int) -> dict:
     """The values of `FIGURES`."""
     order = np.argsort(-arrow.numbers(found["estimate"]), kind="stable")

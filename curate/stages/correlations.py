@@ -124,11 +124,8 @@ def settle_texts(tables: Iterable[pa.Table], model: pa.Table, config: Correlatio
     found = correlations.estimated(losses, model, there, scores, config.ratio, config.estimator, config.projection)
     figures = correlations.figures(found, len(there))
     named = {f.name: (figures[f.name], f.type) for f in correlations.FIGURES}
-    named |= {f.name: (None, f.type) for f in correlations.GROUPS}
     trained = distilled.train(correlations.labelled(examples, found, config.ratio), config.seed, named)
-    rest = [f for f in trained.schema if f.name not in found.column_names]
-    details = pa.table([*(pa.nulls(len(found), f.type) for f in rest), *found.columns], names=trained.column_names)
-    return Settled(trained, details=[details.cast(trained.schema)])
+    return Settled(trained.append_column("groups", correlations.in_first_row(found, trained.num_rows)))
 
 
 def survey(table: pa.Table, mine: None, model: pa.Table, config: CorrelationsConfig) -> pa.Table:
@@ -140,7 +137,8 @@ def survey(table: pa.Table, mine: None, model: pa.Table, config: CorrelationsCon
 def report(model: pa.Table, summary: pa.Table, config: CorrelationsConfig) -> list[str]:
     from curate.algorithms import correlations, fasttext, scores
 
-    return [*correlations.lines(model, config.estimator), *fasttext.report_lines(model), *scores.kept_lines(summary)]
+    trained = fasttext.report_lines(model.drop_columns(["groups"]))
+    return [*correlations.lines(model, config.estimator), *trained, *scores.kept_lines(summary)]
 
 
 def memory(load: Load, config: CorrelationsConfig) -> int:
@@ -165,7 +163,7 @@ def memory(load: Load, config: CorrelationsConfig) -> int:
 
 STAGE = Stage(
     name="correlations",
-    revision=2,
+    revision=3,
     config=CorrelationsConfig,
     adds=_RANKED.adds,
     before=(

@@ -194,9 +194,9 @@ def test_correlations_finds_what_better_models_find_easy(tmp_path, projection):
     )
     learnt, report = check(correlations_stage, config)
     assert report[0].startswith("spearman of losses and errors of 5 models, for 230 texts")
-    (details,) = learnt.details
-    assert details.schema == learnt.model.schema and len(details) == 230
-    assert sum(details["weight"].to_pylist()) == pytest.approx(1)
+    details = learnt.model["groups"].to_pylist()
+    assert len(details[0]) == 230 and not any(details[1:])
+    assert sum(row["weight"] for row in details[0]) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("by_rows", [True, False])
@@ -204,9 +204,9 @@ def test_correlations_takes_groups_of_documents(tmp_path, by_rows):
     made = tables(tmp_path, [*(f"easy{i}" for i in range(4)), *(f"hard{i}" for i in range(6))], by_rows)
     config = correlations_stage.CorrelationsConfig(**made, by="source", keep_rate=0.3, ratio=0.3, documents=25)
     learnt, report = check(correlations_stage, config)
-    (details,) = learnt.details
-    assert details["group"].to_pylist()[:5] == ["easy0", "easy1", "easy2", "easy3", "hard0"]
-    assert details["weight"].to_pylist()[0] > 0 and report[1].startswith("  best: easy")
+    details = learnt.model["groups"][0].as_py()
+    assert [row["group"] for row in details[:5]] == ["easy0", "easy1", "easy2", "easy3", "hard0"]
+    assert details[0]["weight"] > 0 and report[1].startswith("  best: easy")
 
 
 def test_preselect_finds_documents_that_order_the_models(tmp_path):
