@@ -204,6 +204,8 @@ def _write_template(found: Clusters, rows: list[dict[str, Any]], path: str) -> N
         raise UsageError(f"--template '{path}': name a .yaml or a .csv file")
     if os.path.exists(path):
         raise UsageError(f"--template '{path}': the file exists, and may hold decisions; name another")
+    if not os.path.isdir(folder := os.path.dirname(os.path.abspath(path))):
+        raise UsageError(f"--template '{path}': there is no folder {folder}; make it, or name another")
     with open(path, "w", encoding="utf-8", newline="") as file:
         if path.lower().endswith(".csv"):
             _write_csv(found, rows, file)

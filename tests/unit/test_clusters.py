@@ -133,6 +133,7 @@ def test_a_list_for_another_clustering_is_refused_before_anything_runs(pool, loo
         ({"json": True, "as_csv": True}, "--csv and --json do not go together"),
         ({"cluster": 1, "as_csv": True}, "--cluster and --csv do not go together"),
         ({"template": "x.txt"}, "--template 'x.txt': name a .yaml or a .csv file"),
+        ({"template": "/no/such/x.csv"}, "--template '/no/such/x.csv': there is no folder /no/such; make it"),
     ],
 )
 def test_mistakes(look, options, message):
