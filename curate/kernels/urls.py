@@ -8,6 +8,7 @@ from curate.kernels import njit
 from curate.kernels.hashing import murmur128
 
 _0 = np.uint64(0)
+_SPACE = ord(" ")
 _HASH = ord("#")
 _SLASH = ord("/")
 _QUESTION = ord("?")
@@ -17,9 +18,10 @@ _AT = ord("@")
 
 @njit(nogil=True, cache=True)
 def name_urls(offsets, data, names, present):
-    """The name of each address, and whether it has one: null, empty and bare ones ("http://") do not.
+    """The name of each address, and whether it has one: null, blank and bare ones ("http://") do not.
 
-    By RFC 3986, section 6.2, less the fragment and the scheme: the host in lower case, without the port
+    Without spaces and controls at its ends (URL Standard, section 4.4); by RFC 3986, section 6.2, less the fragment
+    and the scheme: the host in lower case, without the port
     that its scheme has by default (80 for http and no scheme, 443 for https), and without one slash at the
     path's end. names: uint64, shape (n, 2), the MurmurHash3_x64_128 of what is left. present: bool, shape (n,).
     """
@@ -28,7 +30,12 @@ def name_urls(offsets, data, names, present):
         longest = max(longest, offsets[i + 1] - offsets[i])
     left = np.empty(longest, dtype=np.uint8)
     for i in range(len(present)):
-        length = reduce_url(data, offsets[i], offsets[i + 1], left)
+        start, end = offsets[i], offsets[i + 1]
+        while start < end and data[start] <= _SPACE:
+            start += 1
+        while start < end and data[end - 1] <= _SPACE:
+            end -= 1
+        length = reduce_url(data, start, end, left)
         present[i] = length > 0
         names[i, 0], names[i, 1] = murmur128(left, 0, length, _0)
 

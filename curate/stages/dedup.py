@@ -401,7 +401,7 @@ def _memory_of_sets(load: Load, config: DedupConfig) -> int:
 
 STAGE = Stage(
     name="dedup",
-    revision=3,
+    revision=4,
     config=DedupConfig,
     apply=apply,
     adds=adds,

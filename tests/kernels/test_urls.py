@@ -10,7 +10,7 @@ from tests.naive import dedup as naive
 PIECES = st.lists(
     st.one_of(
         st.sampled_from(["http", "HTTPS", "https", "ftp", "://", "//", ":", "/", "?", "#", "@", "80", "443", "0", "."]),
-        st.sampled_from(["Example.ORG", "a", "Path", "É", "[::1]", "www"]),
+        st.sampled_from(["Example.ORG", "a", "Path", "É", "[::1]", "www", " ", "\t\n"]),
         st.text(":/?#@08é", max_size=4),
     ),
     max_size=9,
@@ -50,6 +50,8 @@ def test_names_are_equal_when_and_only_when_what_is_left_is(addresses):
         ("http://U@Example.org", "http://U@example.org", True),
         ("http://U@example.org", "http://u@example.org", False),
         ("http://[::1]:80/", "http://[::1]", True),
+        ("\n http://example.org/a \t", "http://example.org/a", True),
+        ("http://example.org/a b", "http://example.org/ab", False),
         ("http://a", "http://b", False),
     ],
 )
@@ -61,4 +63,4 @@ def test_known_addresses(one, other, same):
 
 
 def test_nothing_has_no_name():
-    assert named([None, "", "http://", "#top", "/", "//"]) == [None] * 6
+    assert named([None, "", "http://", "#top", "/", "//", " ", "\t\n"]) == [None] * 8

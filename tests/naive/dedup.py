@@ -52,7 +52,7 @@ def characters(text: str) -> list[str]:
 
 def address(url: str) -> str:
     """What is left of a web address: no fragment, scheme, default port or slash at the path's end; the host lower."""
-    rest = url.split("#")[0]
+    rest = url.strip("".join(map(chr, range(33)))).split("#")[0]
     scheme, authority, rest = re.fullmatch(r"(?:(?:([^/:]*):)?//)?([^/?]*)(.*)", rest, re.S).groups()
     user, at, host = authority.rpartition("@")
     default = {"https": "443", "http": "80", None: "80"}.get(scheme.lower() if scheme is not None else None)
