@@ -11,8 +11,8 @@ COLUMNS = {"similarity": ("text", "digest"), "normalised": ("text", "digest"), "
 class Order(NamedTuple):
     """Which of several duplicates stays: the first in this order, equal ones by digest, then id.
 
-    column: the one whose largest values come first and nulls last, or None. sources: those that come first,
-    in this order, by the column `source`. Neither is the order of ids.
+    column: the one whose largest values come first and nulls last, or None. sources: those that come before all
+    others, in this order, by the column `source`; within a source the column decides. Neither is the order of ids.
     """
 
     name: str
@@ -54,7 +54,7 @@ def order(keep: str) -> Order:
         return Order(keep, given)
     sources = tuple(name.strip() for name in given.split(","))
     if kind == "source-priority" and all(sources) and len(set(sources)) == len(sources):
-        return Order(keep, None, sources)
+        return Order(keep, "bytes", sources)
     raise ValueError(
         f"'{keep}' is not longest, first, newest, best:COLUMN or source-priority:a,b,c (each source named once)"
     )
@@ -62,6 +62,6 @@ def order(keep: str) -> Order:
 
 def needs(rules: Rules) -> tuple[str, ...]:
     """The columns that `survey_sets` reads."""
-    column = "source" if rules.order.sources else rules.order.column
-    names = ("id", "digest", *([column] if column else []), *(["text"] if rules.sets else []))
+    column = [rules.order.column] if rules.order.column else []
+    names = ("id", "digest", *(["source"] if rules.order.sources else []), *column, *(["text"] if rules.sets else []))
     return tuple(dict.fromkeys(names))

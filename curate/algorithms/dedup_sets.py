@@ -14,6 +14,7 @@ from curate.errors import UsageError
 from curate.kernels import arrow, minhash, ngram_sets, words
 
 PIECE_BYTES = 16 << 20
+_LENGTH_BITS = np.int64(40)
 
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _TOP = np.uint64(1 << 63)
@@ -87,7 +88,8 @@ def _ranks(table: pa.Table, order: Order) -> pa.Array:
     """int64: the largest come first, nulls last; as exact as the column."""
     if order.sources:
         places = pc.index_in(arrow.combined(table["source"]), value_set=pa.array(order.sources, pa.string()))
-        return pa.array(-arrow.numbers(pc.fill_null(places, len(order.sources))).astype(np.int64))
+        places = arrow.numbers(pc.fill_null(places, len(order.sources))).astype(np.int64)
+        return pa.array(arrow.numbers(table["bytes"]) - (places << _LENGTH_BITS))
     if order.column is None:
         return pa.array(np.zeros(table.num_rows, dtype=np.int64))
     column = arrow.combined(table[order.column])

@@ -71,8 +71,8 @@ class DedupConfig(StageConfig):
     keep: str = Field(
         "longest",
         description="Which of several duplicates stays: longest (in bytes), first (the smallest id), newest (by date), "
-        "best:COLUMN (the largest value) or source-priority:A,B,... (the first source named); those without a value "
-        "last, equal ones by digest, then id.",
+        "best:COLUMN (the largest value) or source-priority:A,B,... (the first source named, its longest); those "
+        "without a value last, equal ones by digest, then id.",
     )
     scope: str = Field(
         "global", description="Deduplicate the whole corpus (global), or only within equal values of a column."

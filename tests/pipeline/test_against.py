@@ -14,7 +14,7 @@ from curate.runtime.verify import verify
 from curate.storage.corpus import Corpus
 from tests import material, running
 
-KEEP = "source-priority:first,second"
+AT_ONCE = "source-priority:first,second"
 
 
 def changed(text: str, share: float, chance: random.Random) -> str:
@@ -38,7 +38,7 @@ def ingest(root: Path, to: str, *names: str) -> None:
 
 
 def dedup(root: Path, corpus: str, **options: object) -> running.Result:
-    return running.step("dedup", {"keep": KEEP, "max_source_loss": 1, **options}, corpus=str(root / corpus))
+    return running.step("dedup", {"max_source_loss": 1, **options}, corpus=str(root / corpus))
 
 
 def rows(root: Path, corpus: str, *more: str) -> dict[str, dict]:
@@ -63,7 +63,7 @@ def test_a_second_snapshot_comes_out_as_if_both_were_deduplicated_at_once(root, 
     before = running.tree(root / "old/documents")
     dedup(root, "old", **options)
     made = dedup(root, "new", against=[str(root / "old")], **options)
-    dedup(root, "both", **options)
+    dedup(root, "both", keep=AT_ONCE, **options)
     both, new = rows(root, "both"), rows(root, "new", "dedup_corpus")
     assert running.tree(root / "old/documents") == before
     assert len(new) == 172 and made.manifest.ledger["in"] == 172

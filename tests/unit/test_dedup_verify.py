@@ -256,8 +256,11 @@ def test_keep_orders():
     sources = {"source": pa.array(["web", None, "books", "news"])}
     assert kept("source-priority:wiki,books,news", texts, **sources) == ["d0002"]
     assert kept("source-priority:news, books", texts, **sources) == ["d0003"]
-    assert kept("source-priority:wiki", texts[:2], **sources | {"source": pa.array(["web", None])}) == kept(
-        "best:x", texts[:2], x=pa.array([1, 1])
+    assert kept("source-priority:news", texts, source=pa.array(["news", "news", "books", "news"])) == ["d0003"]
+    assert kept("source-priority:wiki", texts, **sources) == ["d0002"]
+    alike = [texts[0], texts[0].upper()]
+    assert kept("source-priority:wiki", alike, source=pa.array(["web", None])) == kept(
+        "best:x", alike, x=pa.array([1, 1])
     )
 
 
@@ -298,7 +301,7 @@ def test_columns_needed():
     assert needed("longest", "jaccard") == ("id", "digest", "bytes", "text")
     assert needed("first", "none") == ("id", "digest")
     assert needed("best:digest", "signature") == ("id", "digest", "text")
-    assert needed("source-priority:a", "exact") == ("id", "digest", "source")
+    assert needed("source-priority:a", "exact") == ("id", "digest", "source", "bytes")
     assert needed("newest", "containment") == ("id", "digest", "date", "text")
 
 
