@@ -150,7 +150,7 @@ class Settled:
     """What a census found.
 
     model: goes to every task that follows, and, after the last census, into the layer's `model.parquet`;
-    None keeps that of the census before.
+    None keeps that of the census before, without its details.
     details: tables of the model's columns, written behind it for people and programs; no function is given them.
     rows: tables with `shard` (int32) and `row` (int64) and more columns, in any order; stored by shard.
     removed: documents that this census already decided to leave out, by reason (a mix does).
