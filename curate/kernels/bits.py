@@ -19,6 +19,7 @@ _BLOCK = ir.VectorType(_BYTE, 64)
 _HALF_BLOCK = ir.VectorType(_BYTE, 32)
 _WORD = ir.IntType(32)
 _EIGHT_WORDS = ir.VectorType(_WORD, 8)
+_EIGHT_FLOATS = ir.VectorType(ir.FloatType(), 8)
 _TRIGRAMS = ("vas", "psu", "f u", "acy", "kie")
 
 
@@ -203,6 +204,22 @@ def _prefetch(typingctx, data, at):
     return types.void(data, types.uint64), generate
 
 
+def _add_four(typingctx, total, at, data, first, second, third, fourth):
+
+    def generate(context, builder, signature, arguments):
+        array = make_array(signature.args[0])(context, builder, arguments[0])
+        place = builder.bitcast(builder.gep(array.data, [arguments[1]]), _EIGHT_FLOATS.as_pointer())
+        found = builder.load(place, align=4)
+        rows = make_array(signature.args[2])(context, builder, arguments[2])
+        for begin in arguments[3:]:
+            row = builder.bitcast(builder.gep(rows.data, [begin]), _EIGHT_FLOATS.as_pointer())
+            found = builder.fadd(found, builder.load(row, align=1))
+        builder.store(found, place, align=4)
+        return context.get_dummy_value()
+
+    return types.void(total, types.uint64, data, *[types.uint64] * 4), generate
+
+
 def _equal_mask(typingctx, data, at, value):
 
     def generate(context, builder, signature, arguments):
@@ -245,5 +262,8 @@ phrase_mask: Any = intrinsic(_phrase_mask)
 rules look for, in either case; reads two bytes more."""
 prefetch: Any = intrinsic(_prefetch)
 """prefetch(data, at): begin to fetch the cache line of data[at]."""
+add_four: Any = intrinsic(_add_four)
+"""add_four(total, at, data, first, second, third, fourth): add to the eight float32 at total[at] those at four places
+of data, one after the other; places count numbers from the first of an array, whatever its shape."""
 equal_mask: Any = intrinsic(_equal_mask)
 """equal_mask(data, at, value): of the eight uint32 at data[at] the mask of those equal to a uint32."""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from curate.kernels import njit
+from curate.kernels.bits import add_four, prefetch
 from curate.kernels.fasttext_words import END_OF_LINE, ROWS_AT_ONCE, Place, Settings, Words, read, word_ngrams
 
 HIERARCHICAL, NEGATIVE_SAMPLING, SOFTMAX, ONE_VS_ALL = 1, 2, 3, 4
@@ -18,6 +19,8 @@ HIERARCHICAL, NEGATIVE_SAMPLING, SOFTMAX, ONE_VS_ALL = 1, 2, 3, 4
 _SMALLEST = np.float64(1e-5)
 _SIGMOID_STEPS, _SIGMOID_REACH = np.float32(512), np.float32(8)
 _CENTROIDS = 256
+_AHEAD = 24
+_0, _7, _8 = np.uint64(0), np.uint64(7), np.uint64(8)
 
 
 class Matrix(NamedTuple):
@@ -86,12 +89,23 @@ def _add(rows, matrix, hidden):
 
 @njit(nogil=True, cache=True)
 def _add_dense(rows, dense, hidden):
-    """Add rows in order, four at a time, so that the sums are stored and loaded a quarter as often."""
+    """Add rows in order, four at a time, so that the sums are stored and loaded a quarter as often.
+
+    The matrix is larger than any cache: rows that come later are fetched meanwhile.
+    """
     whole = len(rows) // 4 * 4
+    width = np.uint64(len(hidden))
+    eights = width & ~_7
     for i in range(0, whole, 4):
-        first, second, third, fourth = dense[rows[i]], dense[rows[i + 1]], dense[rows[i + 2]], dense[rows[i + 3]]
-        for k in range(len(hidden)):
-            hidden[k] = (((hidden[k] + first[k]) + second[k]) + third[k]) + fourth[k]
+        for j in range(i + _AHEAD, min(i + _AHEAD + 4, len(rows))):
+            prefetch(dense, np.uint64(rows[j]) * width)
+        first, second = np.uint64(rows[i]) * width, np.uint64(rows[i + 1]) * width
+        third, fourth = np.uint64(rows[i + 2]) * width, np.uint64(rows[i + 3]) * width
+        for k in range(_0, eights, _8):
+            add_four(hidden, k, dense, first + k, second + k, third + k, fourth + k)
+        for k in range(eights, width):
+            for j in range(i, i + 4):
+                hidden[k] += dense[rows[j], k]
     for i in range(whole, len(rows)):
         row = dense[rows[i]]
         for k in range(len(hidden)):
