@@ -66,7 +66,7 @@ def memory(load: Load, config: CleanConfig) -> int:
 
 STAGE = Stage(
     name="clean",
-    revision=1,
+    revision=2,
     config=CleanConfig,
     makes="corpus",
     slices=slices,

@@ -198,7 +198,7 @@ def memory(load: Load, config: CombineConfig) -> int:
 
 STAGE = Stage(
     name="combine",
-    revision=1,
+    revision=2,
     config=CombineConfig,
     needs=needs,
     adds=adds,

@@ -358,7 +358,7 @@ def _may_hold_pages(config: IngestConfig) -> bool:
 
 STAGE = Stage(
     name="ingest",
-    revision=1,
+    revision=2,
     config=IngestConfig,
     takes="sources",
     makes="corpus",

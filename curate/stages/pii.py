@@ -67,7 +67,7 @@ def memory(load: Load, config: PiiConfig) -> int:
 
 STAGE = Stage(
     name="pii",
-    revision=1,
+    revision=2,
     config=PiiConfig,
     needs=needs,
     adds=adds,

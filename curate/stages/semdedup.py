@@ -182,7 +182,7 @@ def memory(load: Load, config: SemdedupConfig) -> int:
 
 STAGE = Stage(
     name="semdedup",
-    revision=2,
+    revision=3,
     config=SemdedupConfig,
     adds=adds,
     before=(Census(survey, settle=settle, link=link, needs=needs_survey),),

@@ -202,7 +202,7 @@ def memory(load: Load, config: VerdictConfig) -> int:
 
 STAGE = Stage(
     name="verdict",
-    revision=1,
+    revision=2,
     config=VerdictConfig,
     needs=needs,
     adds=adds,
