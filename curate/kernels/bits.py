@@ -144,8 +144,12 @@ def _kind_flags(builder, block):
     )
 
 
-def _small_flags(builder, block):
-    return (_within(builder, block, ord("a"), 26),)
+def _character_flags(builder, block):
+    small, capitals = _within(builder, block, ord("a"), 26), _within(builder, block, ord("A"), 26)
+    digits = _within(builder, block, ord("0"), 10)
+    others = builder.not_(builder.or_(builder.or_(small, capitals), digits))
+    marks = builder.and_(_within(builder, block, ord("!"), 94), others)
+    return small, capitals, digits, marks, _white(builder, block), *_newline_flags(builder, block)
 
 
 def _line_flags(builder, block):
@@ -249,8 +253,9 @@ space (as `str.isspace`) and of bytes beyond ASCII."""
 kind_masks: Any = intrinsic(_masks_of(_BLOCK, 7, _kind_flags))
 """kind_masks(data, at): of data[at:at + 64] the masks of bytes beyond ASCII, ASCII letters, digits, capitals, white
 space (as `str.isspace`), number signs and full stops."""
-small_mask: Any = intrinsic(_masks_of(_BLOCK, 1, _small_flags))
-"""small_mask(data, at): of data[at:at + 64] the mask of small ASCII letters."""
+character_masks: Any = intrinsic(_masks_of(_BLOCK, 6, _character_flags))
+"""character_masks(data, at): of data[at:at + 64] the masks of small ASCII letters, capitals, digits, punctuation (as
+`string.punctuation`), white space (as `str.isspace`) and newlines."""
 line_mask: Any = intrinsic(_masks_of(_BLOCK, 1, _line_flags))
 """line_mask(data, at): of data[at:at + 64] the mask of bytes that end a line, or may begin a character that does."""
 newline_mask: Any = intrinsic(_masks_of(_BLOCK, 1, _newline_flags))

@@ -1,3 +1,5 @@
+import string
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +21,11 @@ def masks(data, at):
 @njit
 def newlines_and_starts(data, at):
     return bits.newline_mask(data, at), bits.start_mask(data, at)
+
+
+@njit
+def characters(data, at):
+    return bits.character_masks(data, at)
 
 
 @njit
@@ -53,6 +60,15 @@ def test_every_byte_as_newline_and_as_start_of_a_character():
     found = [newlines_and_starts(data, np.uint64(at)) for at in (0, 64, 128, 192)]
     assert [newlines for newlines, _ in found] == [1 << 10, 0, 0, 0]
     assert [starts for _, starts in found] == [2**64 - 1, 2**64 - 1, 0, 2**64 - 1]
+
+
+def test_every_byte_by_its_kind():
+    data = np.arange(256, dtype=np.uint8)
+    found = [characters(data, np.uint64(at)) for at in (0, 64, 128, 192)]
+    kinds = [sum(masks[i] << 64 * block for block, masks in enumerate(found)) for i in range(6)]
+    white = "".join(chr(i) for i in range(128) if chr(i).isspace())
+    wanted = (string.ascii_lowercase, string.ascii_uppercase, string.digits, string.punctuation, white, "\n")
+    assert kinds == [sum(1 << ord(character) for character in kind) for kind in wanted]
 
 
 def test_trailing_zeros():

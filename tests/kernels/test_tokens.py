@@ -16,6 +16,37 @@ TEXTS = st.lists(
     max_size=12,
 ).map("".join)
 
+LONG_TEXTS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                "a",
+                "Z",
+                "aB",
+                "7",
+                ".",
+                "_",
+                " ",
+                "\t",
+                "\n",
+                " \n",
+                "\x1f",
+                "\0",
+                "é",
+                "à ",
+                "Ж",
+                "漢",
+                "😀",
+                "word ",
+                "X9.",
+            ]
+        ),
+        st.one_of(st.integers(1, 8), st.integers(1, 200)),
+    ),
+    max_size=12,
+).map(lambda runs: "".join(text * number for text, number in runs))
+"""Runs across the borders of several blocks of 64 characters."""
+
 
 def estimate(texts: list[str]) -> list[int]:
     encoded = [text.encode() for text in texts]
@@ -28,8 +59,16 @@ def estimate(texts: list[str]) -> list[int]:
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(TEXTS, max_size=6))
+@given(st.lists(st.one_of(TEXTS, LONG_TEXTS), max_size=6))
 def test_the_kernel_counts_what_the_expressions_count(texts):
+    assert estimate(texts) == [naive.estimate(text) for text in texts]
+
+
+@pytest.mark.parametrize("run", ["a", "A", "7", ".", " ", "\n", "é", "\0", "漢"])
+def test_a_run_at_every_place_of_a_block(run):
+    texts = [
+        a * i + run * n + b for i in range(60, 68) for n in (1, 2, 5, 6, 7, 64, 130) for a in "a \n1." for b in "a \n1"
+    ]
     assert estimate(texts) == [naive.estimate(text) for text in texts]
 
 
