@@ -45,7 +45,7 @@ def clean(texts: arrow.Array, ended_only: bool = False) -> Cleaned:
     array = arrow.combined(texts)
     values = arrow.strings(array)
     offsets = np.empty(len(values) + 1, dtype=np.int64)
-    out = np.empty(values.offsets[-1] - values.offsets[0] + 1, dtype=np.uint8)
+    out = np.empty(values.offsets[-1] - values.offsets[0] + kernels.BEYOND, dtype=np.uint8)
     lines, removed = np.zeros(kernels.KINDS, dtype=np.int64), np.zeros(kernels.KINDS, dtype=np.int64)
     citations = np.zeros(2, dtype=np.int64)
     marks = np.empty(len(values), dtype=np.uint8)

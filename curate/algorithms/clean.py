@@ -13,6 +13,7 @@ from curate.algorithms.batches import batches
 from curate.algorithms.documents import is_blank
 from curate.algorithms.normalise import digests, text_bytes
 from curate.kernels import arrow, c4_spans
+from curate.kernels.c4 import BEYOND
 from curate.kernels.rules_characters import characters
 from curate.storage.schema import SPANS
 
@@ -97,7 +98,7 @@ def _by_lines(texts: pa.Array, ended_only: bool) -> tuple[pa.Array, np.ndarray, 
 
 def _places(before: arrow.Strings, after: arrow.Strings, ended_only: bool) -> tuple[np.ndarray, _Pieces]:
     """What went, as `c4_spans.find` gives it, and what stayed."""
-    scratch = np.empty(int(np.diff(before.offsets).max(initial=0)) + 8, dtype=np.uint8)
+    scratch = np.empty(int(np.diff(before.offsets).max(initial=0)) + BEYOND, dtype=np.uint8)
     room = 64 + int(before.offsets[-1] - before.offsets[0]) // _BYTES_PER_LINE
     while True:
         taken, kept = np.empty((room, 4), dtype=np.int64), np.empty((room, 2), dtype=np.int64)

@@ -20,7 +20,7 @@ _HALF_BLOCK = ir.VectorType(_BYTE, 32)
 _WORD = ir.IntType(32)
 _EIGHT_WORDS = ir.VectorType(_WORD, 8)
 _EIGHT_FLOATS = ir.VectorType(ir.FloatType(), 8)
-_TRIGRAMS = ("vas", "psu", "f u", "acy", "kie")
+_PAIRS = ("jv", "pu", "fu", "yp", "ke")
 
 
 def _trailing_zeros(typingctx, value):
@@ -163,6 +163,10 @@ def _newline_flags(builder, block):
     return (builder.icmp_unsigned("==", block, _every(block.type, 10)),)
 
 
+def _c4_flags(builder, block):
+    return _white(builder, block), _beyond_ascii(builder, block), _within(builder, block, ord("["), 1)
+
+
 def _start_flags(builder, block):
     return (builder.icmp_signed(">=", block, _every(block.type, -64)),)
 
@@ -171,19 +175,29 @@ def _phrase_mask(typingctx, data, at):
 
     def generate(context, builder, signature, arguments):
         array, place = arguments
-        blocks = []
-        for i in range(3):
-            here = builder.add(place, ir.Constant(_LONG, i))
-            blocks.append(_read(context, builder, signature, [array, here], _BLOCK))
+        third = builder.add(place, ir.Constant(_LONG, 2))
+        blocks = [_read(context, builder, signature, [array, at], _BLOCK) for at in (place, third)]
         found = builder.icmp_unsigned("==", blocks[0], _every(_BLOCK, ord("{")))
         blocks = [_small(builder, block) for block in blocks]
-        for trigram in _TRIGRAMS:
-            pairs = zip(blocks, trigram, strict=True)
-            same = [builder.icmp_unsigned("==", block, _every(_BLOCK, ord(letter))) for block, letter in pairs]
-            found = builder.or_(found, builder.and_(builder.and_(same[0], same[1]), same[2]))
+        for pair in _PAIRS:
+            letters = zip(blocks, pair, strict=True)
+            same = [builder.icmp_unsigned("==", block, _every(_BLOCK, ord(letter))) for block, letter in letters]
+            found = builder.or_(found, builder.and_(*same))
         return _mask(builder, found)
 
     return types.uint64(data, types.uint64), generate
+
+
+def _copy_block(typingctx, data, at, out, to):
+
+    def generate(context, builder, signature, arguments):
+        block = _read(context, builder, signature, arguments, _BLOCK)
+        array = make_array(signature.args[2])(context, builder, arguments[2])
+        place = builder.gep(array.data, [arguments[3]])
+        builder.store(block, builder.bitcast(place, _BLOCK.as_pointer()), align=1)
+        return context.get_dummy_value()
+
+    return types.void(data, types.uint64, out, types.uint64), generate
 
 
 def _ones(typingctx, value):
@@ -262,9 +276,14 @@ newline_mask: Any = intrinsic(_masks_of(_BLOCK, 1, _newline_flags))
 """newline_mask(data, at): of data[at:at + 64] the mask of newlines."""
 start_mask: Any = intrinsic(_masks_of(_BLOCK, 1, _start_flags))
 """start_mask(data, at): of data[at:at + 64] the mask of bytes that begin a character of UTF-8."""
+c4_masks: Any = intrinsic(_masks_of(_BLOCK, 3, _c4_flags))
+"""c4_masks(data, at): of data[at:at + 64] the masks of ASCII white space (as `str.isspace`), of bytes beyond ASCII and
+of opening square brackets."""
 phrase_mask: Any = intrinsic(_phrase_mask)
-"""phrase_mask(data, at): of data[at:at + 64] the mask of curly brackets and of three letters of each phrase that C4's
-rules look for, in either case; reads two bytes more."""
+"""phrase_mask(data, at): of data[at:at + 64] the mask of curly brackets, and of where each phrase that C4's rules
+look for has two letters that are seldom two bytes apart, in either case; reads two bytes more."""
+copy_block: Any = intrinsic(_copy_block)
+"""copy_block(data, at, out, to): copy data[at:at + 64] to out[to:to + 64]."""
 prefetch: Any = intrinsic(_prefetch)
 """prefetch(data, at): begin to fetch the cache line of data[at]."""
 add_four: Any = intrinsic(_add_four)

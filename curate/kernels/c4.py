@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from curate.kernels import njit
-from curate.kernels.bits import phrase_mask, trailing_zeros
+from curate.kernels.bits import c4_masks, copy_block, ones, phrase_mask, trailing_zeros
 from curate.kernels.rules_characters import DECIMAL, SPACE, bits, line_end, strip
 from curate.kernels.scan import copy, find_byte, is_same
 from curate.kernels.unicode import decode
@@ -18,35 +18,48 @@ ENDED = 1
 LOREM_IPSUM = 2
 CURLY_BRACKET = 4
 
+BEYOND = 67
+"""Bytes to read or write beyond a line and its end."""
 MOST_WORD_CHARACTERS = 1000
 LEAST_WORDS = 3
 
+_EDIT = np.frombuffer(b"[edit]", dtype=np.uint8)
+_CITATION_NEEDED = np.frombuffer(b"[citation needed]", dtype=np.uint8)
 
-def _phrase(text: str) -> np.ndarray:
-    return np.frombuffer(text.encode(), dtype=np.uint8)
-
-
-_JAVASCRIPT = _phrase("javascript")
-_LOREM_IPSUM = _phrase("lorem ipsum")
-_POLICIES = (
-    _phrase("terms of use"),
-    _phrase("privacy policy"),
-    _phrase("cookie policy"),
-    _phrase("uses cookies"),
-    _phrase("use of cookies"),
-    _phrase("use cookies"),
-)
-_SECOND = np.zeros(256, dtype=np.uint8)
-for _first, _after in ("ja", "lo", "te", "pr", "co", "us"):
-    _SECOND[[ord(_first), ord(_first.upper())]] = ord(_after)
-_EDIT = _phrase("[edit]")
-_CITATION_NEEDED = _phrase("[citation needed]")
-
+_ENDS = np.zeros(256, dtype=np.bool_)
+_ENDS[[ord(letter) for letter in ".?!\"'"]] = True
 _OPENS = np.uint8(91)
+_0 = np.uint64(0)
+_1 = np.uint64(1)
+_63 = np.uint64(63)
 _64 = np.uint64(64)
-_66 = np.uint64(66)
 
-_HAS_LOREM_IPSUM, _HAS_JAVASCRIPT, _HAS_POLICY, _HAS_CURLY_BRACKET = 1, 2, 4, 8
+_HAS_LOREM_IPSUM, _HAS_JAVASCRIPT, _HAS_POLICY, _HAS_CURLY_BRACKET, _IS_CITED = 1, 2, 4, 8, 16
+_BEYOND_ASCII, _MAY_BE_LONG, _SIGNS = 32, 64, 31 << 8
+_NOTHING = np.uint16(0)
+_PHRASES = tuple(
+    np.frombuffer(text, dtype=np.uint8)
+    for text in (
+        *(b"javascript", b"lorem ipsum", b"terms of use", b"privacy policy"),
+        *(b"cookie policy", b"uses cookies", b"use of cookies", b"use cookies"),
+    )
+)
+_PHRASE_KINDS = np.array([_HAS_JAVASCRIPT, _HAS_LOREM_IPSUM] + 6 * [_HAS_POLICY])
+_PLACES = np.array([0, 7, 7, 6, 3, 8, 10, 7])
+"""Where in each phrase `phrase_mask` finds it."""
+_FIRST = np.zeros(256, dtype=np.uint16)
+_AFTER = np.full(256, _HAS_CURLY_BRACKET, dtype=np.uint16)
+"""Bits that a byte and the one after it have in common if they may begin a citation mark or be of a phrase, one of
+_SIGNS, or if they are a curly bracket and another."""
+_FIRST[ord("{")] = _HAS_CURLY_BRACKET
+_FIRST[ord("[")] = 1 << 8
+_AFTER[[ord(letter) for letter in "]ec0123456789"]] |= 1 << 8
+_AFTER[128:] |= 1 << 8
+for _first, _after, _bit in (("jJ", "aA", 9), ("pP", "sS", 10), ("fFyY", " ", 11), ("kK", "iI", 12)):
+    _FIRST[[ord(letter) for letter in _first]] = 1 << _bit
+    _AFTER[[ord(letter) for letter in _after]] |= 1 << _bit
+_LONG_BLOCKS = (MOST_WORD_CHARACTERS - 63) // 64
+"""Blocks of 64 bytes that lie in a word of too many characters, wherever it begins."""
 
 
 @njit(nogil=True, cache=True, _nrt=False)
@@ -64,45 +77,12 @@ def _is_at(data, at, end, phrase):
 
 
 @njit(nogil=True, cache=True, _nrt=False)
-def _may_have_phrase(data, start, end):
-    """False only where data[start:end] has no phrase and no curly bracket."""
-    at, stop, room = np.uint64(start), np.uint64(end), np.uint64(len(data))
-    while at < stop:
-        if at + _66 > room:
-            return True
-        found = phrase_mask(data, at)
-        if found and at + trailing_zeros(found) < stop:
-            return True
-        at += _64
-    return False
-
-
-@njit(nogil=True, cache=True, _nrt=False)
-def _phrases(data, start, end):
-    """Which kinds of phrases are in data[start:end]."""
-    found = 0
-    before = np.uint8(0)
-    for at in range(start, end):
-        byte = data[at]
-        if byte == 123:
-            found |= _HAS_CURLY_BRACKET
-        second = _SECOND[before]
-        before = byte
-        if second and byte | 32 == second:
-            found |= _phrase_at(data, at - 1, end)
-    return found
-
-
-@njit(nogil=True, cache=True, _nrt=False)
-def _phrase_at(data, at, end):
-    """The kind of the phrase that begins at a place, or 0."""
-    if _is_at(data, at, end, _JAVASCRIPT):
-        return _HAS_JAVASCRIPT
-    if _is_at(data, at, end, _LOREM_IPSUM):
-        return _HAS_LOREM_IPSUM
-    for phrase in _POLICIES:
-        if _is_at(data, at, end, phrase):
-            return _HAS_POLICY
+def _phrase_around(data, sign, start, end):
+    """The kind of the phrase in data[start:end] that has its place for `phrase_mask` there, or 0."""
+    for i in range(len(_PHRASES)):
+        at = sign - _PLACES[i]
+        if at >= start and _is_at(data, at, end, _PHRASES[i]):
+            return _PHRASE_KINDS[i]
     return 0
 
 
@@ -165,10 +145,63 @@ def _words(data, start, end, characters):
 
 
 @njit(nogil=True, cache=True, _nrt=False)
+def _sweep(data, start, end, out, to):
+    """Copy a line 64 bytes at a time, and see what may be in it.
+
+    Gives how many words it has, or at least has if it is _BEYOND_ASCII; and flags, _SIGNS for what `_look` looks for.
+    Reads and writes up to BEYOND bytes more than the line has. Nothing is called in the loop, so that what it
+    compares with stays in registers.
+    """
+    at, stop, place = np.uint64(start), np.uint64(end), np.uint64(to)
+    words, found, high, bare, most, before = _0, _NOTHING, _0, 0, 0, _1
+    while at < stop:
+        white, beyond, opens = c4_masks(data, at)
+        phrases = phrase_mask(data, at)
+        copy_block(data, at, out, place)
+        within = (_1 << (stop - at)) - _1 if stop - at < _64 else ~_0
+        words += ones(~(white | beyond) & (white << _1 | before) & within)
+        before = white >> _63
+        high |= beyond & within
+        signs = (opens | phrases) & within
+        while signs:
+            sign = at + trailing_zeros(signs)
+            found |= _FIRST[data[sign]] & _AFTER[data[sign + _1]]
+            signs &= signs - _1
+        bare = 0 if white else bare + 1
+        most = max(most, bare)
+        at += _64
+        place += _64
+    unsure = (_BEYOND_ASCII if high else 0) | (_MAY_BE_LONG if most >= _LONG_BLOCKS else 0)
+    return np.int64(words), np.int64(found) | unsure
+
+
+@njit(nogil=True, cache=True, _nrt=False)
+def _look(data, start, end, characters):
+    """Which kinds of phrases are in a line, and whether a citation mark is; reads up to BEYOND bytes more."""
+    at, stop = np.uint64(start), np.uint64(end)
+    found = 0
+    while at < stop:
+        signs = c4_masks(data, at)[2] | phrase_mask(data, at)
+        while signs:
+            place = np.int64(at + trailing_zeros(signs))
+            if place >= end:
+                break
+            if data[place] == 123:
+                found |= _HAS_CURLY_BRACKET
+            elif data[place] != _OPENS:
+                found |= _phrase_around(data, place, start, end)
+            elif citation(data, place, end, characters):
+                found |= _IS_CITED
+            signs &= signs - _1
+        at += _64
+    return found
+
+
+@njit(nogil=True, cache=True, _nrt=False)
 def _is_ended(data, start, end):
-    if end == start or data[end - 1] not in (46, 63, 33, 34, 39):
-        return False
-    return not (end - start >= 3 and data[end - 1] == 46 and data[end - 2] == 46 and data[end - 3] == 46)
+    last, second, third = data[end - 1], data[max(end - 2, start)], data[max(end - 3, start)]
+    ellipsis = (last == 46) & (second == 46) & (third == 46) & (end - start >= 3)
+    return _ENDS[last] & ~ellipsis
 
 
 @njit(nogil=True, cache=True, _nrt=False)
@@ -178,18 +211,27 @@ def clean_line(data, start, end, characters, ended_only, out, to):
     Gives (what becomes of it, ENDED, LOREM_IPSUM and CURLY_BRACKET or-ed, citation marks, where the copy ends).
     The rules run in this order, and a line that one drops is not seen by the next: long words, citation
     marks removed, terminal punctuation where `ended_only`, few words, lorem ipsum, javascript, curly bracket,
-    policy phrases.
+    policy phrases. There must be room in `out` for the line and BEYOND bytes more.
     """
-    number, long = _words(data, start, end, characters)
-    if long:
-        return LONG_WORD, 0, 0, to
-    stop, cited = _without_citations(data, start, end, characters, out, to)
-    marks = ENDED if _is_ended(out, to, stop) else 0
+    if start == end:
+        return NOT_ENDED if ended_only else FEW_WORDS, 0, 0, to
+    words, found, stop, cited = 0, _IS_CITED | _BEYOND_ASCII, to + end - start, 0
+    if end + BEYOND <= len(data):
+        words, found = _sweep(data, start, end, out, to)
+        if found & _SIGNS:
+            found |= _look(data, start, end, characters)
+    if found & _MAY_BE_LONG or (found & _BEYOND_ASCII and words < LEAST_WORDS):
+        words, long = _words(data, start, end, characters)
+        if long:
+            return LONG_WORD, 0, 0, to
+    if found & _IS_CITED:
+        stop, cited = _without_citations(data, start, end, characters, out, to)
+        found = _look(out, to, stop, characters)
+    marks = np.int64(_is_ended(out, to, stop)) * ENDED if stop > to else 0
     if ended_only and not marks:
         return NOT_ENDED, 0, cited, stop
-    if number < LEAST_WORDS:
+    if words < LEAST_WORDS:
         return FEW_WORDS, marks, cited, stop
-    found = _phrases(out, to, stop) if cited or _may_have_phrase(data, start, end) else 0
     if found & _HAS_LOREM_IPSUM:
         marks |= LOREM_IPSUM
     if found & _HAS_JAVASCRIPT:
@@ -203,9 +245,9 @@ def clean_line(data, start, end, characters, ended_only, out, to):
 def clean_texts(offsets, data, characters, ended_only, out_offsets, out, lines, removed, citations, marks):
     """Clean texts by C4's line rules.
 
-    out_offsets: int64 (n + 1,), out: uint8, room for the bytes of the texts: lines kept, joined by newlines, without
-    white space around the whole. lines, removed: int64 (KINDS,): lines by what became of them, and characters
-    of the dropped ones. citations: int64 (2,): citation marks taken out of kept lines, and their bytes.
+    out_offsets: int64 (n + 1,), out: uint8, room for the bytes of the texts and BEYOND more: lines kept, joined by
+    newlines, without white space around the whole. lines, removed: int64 (KINDS,): lines by what became of them, and
+    characters of the dropped ones. citations: int64 (2,): citation marks taken out of kept lines, and their bytes.
     marks: uint8 (n,): LOREM_IPSUM and CURLY_BRACKET of the lines that the rules reached.
     """
     to = 0

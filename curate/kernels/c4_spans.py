@@ -46,10 +46,10 @@ def _keep_line(data, base, first, last, to, low, high, row, characters, taken, c
 def find(offsets, data, cleaned, characters, ended_only, scratch, taken, kept):
     """Find what goes and what stays; gives how many stretches and pieces, NO_ROOM where there is too little room.
 
-    cleaned: int64 (n + 1,), the offsets of the cleaned texts. scratch: uint8, room for the longest line. taken: int64
-    (k, 4): the text, the bytes from and to, counted from the first text's first byte, and the kind: that of a dropped
-    line, its end with it, or CITATION; blank lines are not among them. kept: int64 (m, 2), the pieces that stay:
-    where one starts in the cleaned texts laid end to end, and where in the texts.
+    cleaned: int64 (n + 1,), the offsets of the cleaned texts. scratch: uint8, room for the longest line and BEYOND
+    bytes more. taken: int64 (k, 4): the text, the bytes from and to, counted from the first text's first byte, and the
+    kind: that of a dropped line, its end with it, or CITATION; blank lines are not among them. kept: int64 (m, 2), the
+    pieces that stay: where one starts in the cleaned texts laid end to end, and where in the texts.
     """
     base = offsets[0]
     count = pieces = 0

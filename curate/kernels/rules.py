@@ -13,7 +13,7 @@ import numpy as np
 from curate.kernels import njit
 from curate.kernels import rules_fields as fields
 from curate.kernels.bits import chunk_masks, trailing_zeros
-from curate.kernels.c4 import ENDED, KEPT, clean_line
+from curate.kernels.c4 import BEYOND, ENDED, KEPT, clean_line
 from curate.kernels.rules_characters import (
     CLOSES,
     ENDS,
@@ -107,7 +107,7 @@ def make_room(longest):
         chunk_room(),
         grams_room(longest),
         np.empty(lines, np.uint64),
-        np.empty(longest + 1, np.uint8),
+        np.empty(longest + BEYOND, np.uint8),
         np.empty(TABLE, np.int32),
         np.empty(_PLANES, np.uint64),
         np.zeros((_CACHED, 16), np.uint64),
