@@ -43,11 +43,7 @@ from curate.kernels.rules_lexicon import (
     most,
     sixteen,
 )
-from curate.kernels.rules_lines import (
-    MOST_LINES,
-    line_statistics,
-    paragraph_statistics,
-)
+from curate.kernels.rules_lines import MOST_LINES, line_statistics
 from curate.kernels.rules_parse import TABLE, parsed_bytes
 from curate.kernels.rules_words import (
     BEGINS,
@@ -77,7 +73,8 @@ _LANGUAGE_BITS = np.uint64((1 << LANGUAGES) - 1)
 class Room(NamedTuple):
     """Scratch for documents of at most a number of bytes.
 
-    chunk: see `rules_words.CODES`. seen: uint64, for lines. text: uint8, what C4 keeps. parse: int32.
+    chunk: see `rules_words.CODES`. seen, met: uint64, for lines and for paragraphs. text: uint8, what C4 keeps.
+    parse: int32.
     languages: uint64, shape (_PLANES,), stop words of each by bit-sliced counters: plane k has bit k of every count.
     cache: uint64, shape (_CACHED, 16), odd chunks met before; a row is the bytes of a chunk (two numbers), its size
     and, from bit 8 on, how many words it is cut into, and of each its hash, its end, length and kinds, and its stop
@@ -87,6 +84,7 @@ class Room(NamedTuple):
     chunk: np.ndarray
     grams: Grams
     seen: np.ndarray
+    met: np.ndarray
     text: np.ndarray
     parse: np.ndarray
     languages: np.ndarray
@@ -98,15 +96,19 @@ def make_room(longest):
     """Scratch for documents of at most `longest` bytes.
 
     Touched are 1 byte for each of the longest document, 40 to 60 for each of its words and 16 to 32 for each of its
-    lines, up to `MOST_WORDS` and `MOST_LINES`: 300 MiB at most beside the text, 4 for a document of 64 KiB.
+    lines and paragraphs, up to `MOST_WORDS` and `MOST_LINES`: 370 MiB at most beside the text, 4 for a document of
+    64 KiB.
     """
-    lines = 16
+    lines = paragraphs = 16
     while lines < 2 * min(longest + 1, MOST_LINES):
         lines *= 2
+    while paragraphs < 2 * min(longest // 2 + 1, MOST_LINES):
+        paragraphs *= 2
     return Room(
         chunk_room(),
         grams_room(longest),
         np.empty(lines, np.uint64),
+        np.empty(paragraphs, np.uint64),
         np.empty(longest + BEYOND, np.uint8),
         np.empty(TABLE, np.int32),
         np.empty(_PLANES, np.uint64),
@@ -127,8 +129,11 @@ def measure(offsets, data, characters, lexicon, out):
         row[:] = 0
         row[fields.PARSED_BYTES] = parsed_bytes(data, start, end, room.parse)
         count_kinds(data, start, end, characters, row)
-        line_statistics(data, start, end, characters, room.seen, row[fields.LINES : fields.C4_LINES])
-        paragraph_statistics(data, start, end, characters, room.seen, row[fields.PARAGRAPHS : fields.C4_MARKS])
+        ascii_only = row[fields.CHARACTERS] == end - start
+        line_statistics(
+            data, start, end, characters, ascii_only, room.seen, room.met,
+            row[fields.LINES : fields.C4_LINES], row[fields.PARAGRAPHS : fields.C4_MARKS],
+        )  # fmt: skip
         room.languages[:] = 0
         kept = read_lines(
             data, start, end, characters, lexicon,
@@ -141,7 +146,10 @@ def measure(offsets, data, characters, lexicon, out):
             row[fields.C4_LINES : fields.TOPS] = row[fields.LINES : fields.C4_LINES]
         else:
             row[fields.C4_CHARACTERS] = count_characters(room.text, first, last)
-            line_statistics(room.text, first, last, characters, room.seen, row[fields.C4_LINES : fields.TOPS])
+            line_statistics(
+                room.text, first, last, characters, ascii_only, room.seen, room.met,
+                row[fields.C4_LINES : fields.TOPS], row[:0],
+            )  # fmt: skip
         _count_repeats(data, start, room.grams, row)
 
 

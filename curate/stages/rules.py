@@ -36,9 +36,9 @@ def apply(table: pa.Table, mine: None, prepared: None, config: RulesConfig) -> p
 
 def memory(load: Load, config: RulesConfig) -> int:
     """A shard's text, 32 MiB, 1.2 KiB a row, and scratch for the longest document: its bytes again, and 64 for each
-    word and line of it, 300 MiB at most."""
+    word, line and paragraph of it, 370 MiB at most."""
     longest = min(load.longest, load.bytes)
-    return load.reading + (32 << 20) + 1200 * load.rows + longest + min(64 * longest, 300 << 20)
+    return load.reading + (32 << 20) + 1200 * load.rows + longest + min(64 * longest, 370 << 20)
 
 
 STAGE = Stage(name="rules", revision=2, config=RulesConfig, needs=needs, adds=adds, apply=apply, memory=memory)

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -5,7 +7,12 @@ from hypothesis import strategies as st
 
 from curate.kernels import rules_characters, rules_lines, scan
 
-TEXTS = st.text("a\n é日𝄞", max_size=200)
+LINES = st.sampled_from(
+    ["", "", "a", "b.", " ", "a ", " a", "\xa0", "\u3000b", "é!", "日。", "x" * 62, "y." * 33, "é" * 40, "a\rb"]
+)
+TEXTS = st.one_of(
+    st.text("a\n é日𝄞", max_size=200), st.lists(LINES, max_size=40).map("\n".join), st.lists(LINES).map("\n\n".join)
+)
 
 
 def _within(text: str, after: bytes) -> tuple[np.ndarray, int, int]:
@@ -14,20 +21,37 @@ def _within(text: str, after: bytes) -> tuple[np.ndarray, int, int]:
     return np.frombuffer(b"\n" + data + after, dtype=np.uint8), 1, 1 + len(data)
 
 
+def _again(items: list[str]) -> list[str]:
+    return [item for i, item in enumerate(items) if item in items[:i]]
+
+
 @settings(deadline=None, max_examples=60)
 @given(TEXTS, st.sampled_from([b"", b"\n" * 64, b"x" * 64]))
 @example("日" * 64, b"")
 @example("\n" * 128, b"\n" * 64)
-def test_counts_of_a_part_of_the_array(text: str, after: bytes) -> None:
+@example(" a\n\nb\n\na\n\nb ", b"")
+@example("a\nb\n\na\n\nb\n\na\nb", b"")
+@example("a\n \n\na\n\n \n\na\n ", b"\n")
+def test_lines_and_paragraphs_of_a_part_of_the_array(text: str, after: bytes) -> None:
     data, start, end = _within(text, after)
     assert rules_characters.count_characters(data, start, end) == len(text)
     found = np.empty(rules_lines.LINE_FIELDS, dtype=np.int64)
-    seen = np.empty(1024, dtype=np.uint64)
-    rules_lines.line_statistics(data, start, end, rules_characters.characters(), seen, found)
+    table, places = rules_characters.characters(), np.empty((2, 1024), dtype=np.uint64)
     filled = [line for line in text.split("\n") if line.strip()]
-    assert found[rules_lines.NEWLINES] == text.count("\n")
-    assert found[rules_lines.FILLED] == len(filled)
-    assert found[rules_lines.FILLED_CHARACTERS] == sum(map(len, filled))
+    segments = re.split(r"\n+", text)
+    paragraphs = re.split(r"\n{2,}", text.strip()) if text.strip() else []
+    twice = _again(paragraphs)
+    for of in (np.empty(4, dtype=np.int64), np.empty(0, dtype=np.int64)):
+        rules_lines.line_statistics(data, start, end, table, text.isascii(), *places, found, of)
+        assert found.tolist() == [
+            *(len(filled), sum(map(len, filled)), max(map(len, filled), default=0)),
+            sum(bool(table[ord(line[-1])] & rules_characters.TERMINAL) for line in filled),
+            sum(len(line) <= rules_lines.SHORT_LINE for line in filled),
+            *(sum(map(len, _again(filled))), text.count("\n"), len(segments)),
+            *(len(_again(segments)), sum(map(len, _again(segments)))),
+        ]
+        expected = [len(paragraphs), sum(map(len, paragraphs)), len(twice), sum(map(len, twice))]
+        assert of.tolist() == expected[: len(of)]
 
 
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 16, 23])
