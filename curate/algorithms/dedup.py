@@ -20,7 +20,7 @@ from curate.kernels import arrow, components, minhash, urls, words
 
 ROW_BITS = 40
 OLD = 1 << 62
-ROWS_PER_TABLE = 1 << 20
+ROWS_PER_TABLE = 1 << 17
 FOREST_ROOM = 1 << 16
 MOST_DOCUMENTS = (1 << 31) - 1
 """A forest numbers documents by int32."""
@@ -78,7 +78,7 @@ def survey_keys(table: pa.Table, sketching: Sketching) -> Iterator[pa.Table]:
 
     At most 1 + bands rows of 20 bytes a document: 440 bytes with 21 bands; one row for a document whose
     token sequence occurred before in the shard. Memory: twice that, and what goes into the index, for a piece of
-    65,536 documents, fewer where keys and signatures are many; 32 bytes for every document of the shard; and 6 bytes
+    8,192 documents, fewer where keys and signatures are many; 32 bytes for every document of the shard; and 6 bytes
     a byte of the longest (12 where tokens are characters).
 
     With `index`, also tables `row`, `keys`, `signature`: of every document in order, its keys (uint64), exact key

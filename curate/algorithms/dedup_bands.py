@@ -13,7 +13,7 @@ FOUND_AT_THRESHOLD = 0.995
 KEYS_PER_PART = 16 << 20
 ROWS_PER_PART = 1 << 20
 BYTES_PER_PART = 256 << 20
-PIECE_DOCUMENTS = 1 << 16
+PIECE_DOCUMENTS = 1 << 13
 PIECE_BYTES = 48 << 20
 MOST_VALUES = 1 << 14
 
@@ -82,7 +82,7 @@ def parts(rows: int, text_bytes: int, bands: Bands | None) -> int:
 
 
 def piece_documents(bands: Bands, values: int = 0) -> int:
-    """Documents whose keys and signatures are made at a time: 65,536, or fewer so that these take 48 MiB.
+    """Documents whose keys and signatures are made at a time: 8,192, or fewer so that these take 48 MiB.
 
     values: of a signature, if more than the bands have.
     """

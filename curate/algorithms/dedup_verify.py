@@ -10,7 +10,8 @@ Documents that an old corpus kept come before all others, stay, and are not comp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -35,8 +36,12 @@ ROWS = pa.schema(
 )
 
 BLOCK_BYTES = 256 << 20
-"""What n-gram sets, and the entries of an index of those that are kept, may take at one time."""
+"""What n-gram sets of one component, and the entries of an index of those that are kept, may take at one time."""
 
+RUN_BYTES = 96 << 20
+"""What those of several components may take."""
+
+_COPIED_TABLES = 8
 _ELEMENT_BYTES = 8
 _ENTRY_BYTES = 36
 _DECIDED = ["component", "group", "document", "old", "corpus", "size", "grams_count", "id"]
@@ -77,12 +82,12 @@ def verify(tables: Tables, rules: Rules) -> pa.Table:
     """Decide about the components of one part; gives `ROWS` of new documents that are removed, that others
     duplicate, or whose search was capped.
 
-    Reads all rows less their sets, then the sets, as many at a time as BLOCK_BYTES hold: once, and for a component that
-    does not fit twice for each of its blocks. The outcome is the same, but for what a cap leaves out.
+    Reads all rows less their sets, then the sets, as many at a time as RUN_BYTES hold: once, and for a component that
+    BLOCK_BYTES do not hold twice for each of its blocks. The outcome is the same, but for what a cap leaves out.
     Memory: BLOCK_BYTES, or as much as the largest set needs, two tables of the part, and 350 bytes a document with an
     id of 16.
     """
-    table = pa.concat_tables(tables.only(*_DECIDED, *_RANKED))
+    table = _copied(tables.only(*_DECIDED, *_RANKED))
     if table.num_rows == 0:
         return ROWS.empty_table()
     order = pc.sort_indices(table, sort_keys=[("component", "ascending"), *_KEEP_ORDER])
@@ -99,6 +104,15 @@ def verify(tables: Tables, rules: Rules) -> pa.Table:
         if rules.verify == "signature":
             similarities = _agreement(similarities, rules.bins)
     return _rows(table, entries, choice, similarities)
+
+
+def _copied(tables: Iterable[pa.Table]) -> pa.Table:
+    """All tables in one, no longer in the files that they lie in: the sets beside them would count as held."""
+    given = iter(tables)
+    found = []
+    while few := list(itertools.islice(given, _COPIED_TABLES)):
+        found.append(pa.concat_tables(few).combine_chunks())
+    return pa.concat_tables(found)
 
 
 def _entries(table: pa.Table, order: np.ndarray) -> Entries:
@@ -146,7 +160,7 @@ def _choose(tables: Tables, entries: Entries, rules: Rules, choice: jaccard.Choi
     of_its_component = np.repeat(members, members)
     entries = entries._replace(sizes=np.where(of_its_component > 1, entries.sizes, 0))
     held = _held_bytes(entries.sizes, of_its_component > jaccard.FEW_SETS, measure)
-    for first, last in _runs(np.add.reduceat(held, entries.starts[:-1]), BLOCK_BYTES):
+    for first, last in _runs(np.add.reduceat(held, entries.starts[:-1]), min(RUN_BYTES, BLOCK_BYTES)):
         start, end = int(entries.starts[first]), int(entries.starts[last])
         if held[start:end].sum() > BLOCK_BYTES:
             for block, after in _runs(held[start:end], BLOCK_BYTES):

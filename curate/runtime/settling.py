@@ -19,7 +19,8 @@ from curate.stage import Settled
 from curate.storage import routed
 from curate.storage import shard as shards
 
-_ROWS_BYTES = 128 << 20
+_MOST_ROWS = 128 << 20
+_SHARD_ROWS = 16 << 10
 
 
 class _PartTables:
@@ -85,10 +86,11 @@ def settle(work: Work, phase: Phase, number: int) -> dict[str, Any]:
 
 
 def _write_rows(work: Work, census: int, settled: Settled) -> None:
-    """Write the rows of a census, grouped by shard in pieces of 128 MiB: twice that is held at a time."""
+    """Write the rows of a census, grouped by shard in pieces of 4 to 128 MiB: twice that is held at a time."""
     assert settled.rows is not None
+    size = routed.flush_bytes(len(work.plan.shards) + len(work.plan.old), _SHARD_ROWS, _MOST_ROWS)
     keyed = ((arrow.numbers(table["shard"]).astype(np.int64), table) for table in settled.rows)
-    routed.write(rows_path(work.plan, census), keyed, {}, _ROWS_BYTES, durable=not work.vouched)
+    routed.write(rows_path(work.plan, census), keyed, {}, size, durable=not work.vouched)
 
 
 def _refused(work: Work, census: int) -> dict[str, int]:

@@ -55,7 +55,8 @@ def survey(work: Work, phase: Phase, number: int) -> dict[str, Any]:
     else:
         tables = _survey_shards(work, phase, number, seen)
     pieces = (piece for given in tables for piece in ([given] if isinstance(given, pa.Table) else given))
-    routed.write(path, (_routed(work.plan, piece) for piece in pieces), seen, durable=not work.vouched)
+    size = routed.flush_bytes(work.plan.parts)
+    routed.write(path, (_routed(work.plan, piece) for piece in pieces), seen, size, durable=not work.vouched)
     return {"rows": seen["rows"], "bytes": seen["bytes"]}
 
 

@@ -20,6 +20,7 @@ from curate.storage import files
 from curate.storage.shard import value_bytes
 
 FLUSH_BYTES = 64 << 20
+_LEAST_FLUSH = 4 << 20
 
 _PLACE = ("key", "start", "size", "rows", "bytes")
 _COMPRESSED = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", compression_level=1), use_threads=False)
@@ -27,6 +28,11 @@ _PLAIN = pa.ipc.IpcWriteOptions(use_threads=False)
 _SAMPLE_BYTES = 1 << 16
 _WORTH = 0.8
 _LARGE = 1 << 20
+
+
+def flush_bytes(keys: int, piece: int = 1 << 18, most: int = FLUSH_BYTES) -> int:
+    """What to collect of so many keys, so that the piece of one takes `piece` bytes: less would be slow to read."""
+    return min(max(_LEAST_FLUSH, keys * piece), most)
 
 
 class RoutedWriter:

@@ -56,9 +56,10 @@ def test_too_few_permutations():
 
 
 def test_pieces_are_smaller_where_keys_and_signatures_are_many():
-    assert dedup_bands.piece_documents(DEFAULT) == dedup_bands.piece_documents(Bands(0, 1)) == 1 << 16
+    most = dedup_bands.PIECE_DOCUMENTS
+    assert dedup_bands.piece_documents(DEFAULT) == dedup_bands.piece_documents(Bands(0, 1)) == most
     for bands, values in ((Bands(450, 20), 0), (Bands(dedup_bands.MOST_VALUES, 1), 0), (DEFAULT, 4096)):
         documents = dedup_bands.piece_documents(bands, values)
         width = max(values, bands.bands * bands.rows)
-        assert 1 <= documents < 1 << 16
+        assert 1 <= documents < most
         assert documents * (8 * (1 + bands.bands) + 4 * width) <= 48 << 20

@@ -7,7 +7,8 @@ over imports that fail, and leaves a resource tracker behind. It never has a sec
 It is told {"fork": key} (with a socket for the new worker) and {"kill": key}; it tells {"ready": true} or
 {"error": text} once, and {"exited": key, "status": exit code, negative for a signal} for every worker.
 A worker is told {"plan": path, "index": number, "sparing": whether to give memory back after it} and tells the fields
-of an Outcome. Its number is in CURATE_WORKER: by it workers share several GPUs.
+of an Outcome; or {"sparing": true} alone, when all tasks of a run are done, and tells nothing. Its number is in
+CURATE_WORKER: by it workers share several GPUs.
 """
 
 from __future__ import annotations
@@ -164,11 +165,12 @@ def _work(channel: Channel, function: str, parent: int) -> None:
     run = load(function)
     try:
         while True:
-            for task in channel.receive():
-                fields = attempt(run, task["plan"], task["index"])
-                if task["sparing"]:
+            for message in channel.receive():
+                fields = attempt(run, message["plan"], message["index"]) if "plan" in message else None
+                if message["sparing"]:
                     give_back_memory()
-                channel.send(fields)
+                if fields:
+                    channel.send(fields)
     except (EOFError, OSError):
         return
 

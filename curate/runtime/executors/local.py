@@ -58,6 +58,7 @@ class LocalExecutor:
         finally:
             if self._pool:
                 self._pool.cancel()
+                self._pool.rest()
 
     def stop(self) -> None:
         """See Executor."""
@@ -101,6 +102,10 @@ class _Worker:
         self._begun = time.perf_counter()
         with contextlib.suppress(OSError):  # it died while idle, and its end is about to be told
             self.channel.send({"plan": task.plan, "index": task.index, "sparing": sparing})
+
+    def rest(self) -> None:
+        with contextlib.suppress(OSError):
+            self.channel.send({"sparing": True})
 
     def finished(self, messages: list[dict]) -> list[Outcome]:
         outcomes = []
@@ -158,6 +163,11 @@ class _Pool:
     def cancel(self) -> None:
         """End the workers that are busy."""
         self._end_workers([key for key, worker in self._workers.items() if worker.task])
+
+    def rest(self) -> None:
+        """Have the workers give back what they held, which tasks of another kind would hold beside their own."""
+        for worker in self._workers.values():
+            worker.rest()
 
     def dismiss(self) -> None:
         """End all workers, and with them what they hold; the forkserver stays."""
