@@ -18,7 +18,19 @@ from curate.kernels import rules_fields as fields
 from curate.kernels import rules_lines as lines
 from curate.kernels.rules_characters import characters
 from curate.kernels.rules_lexicon import GOPHER as BIT_OF_GOPHER
-from curate.kernels.rules_lexicon import KEY, PIECES, SHAPES, STOPS, UNIT, filter_bit, find, hash_word, shape
+from curate.kernels.rules_lexicon import (
+    KEY,
+    MORE_ROWS,
+    PIECES,
+    STOPS,
+    UNIT,
+    bit_place,
+    exception_bit,
+    filter_bit,
+    find,
+    hash_word,
+    shape,
+)
 
 _BATCH = 4096
 _LANGUAGES = sorted(STOP_WORDS)
@@ -166,21 +178,21 @@ def lexicon() -> np.ndarray:
     """What the kernels know of single words: stop words, also with a capital, exceptions and units."""
     words = [word for spoken in STOP_WORDS.values() for word in spoken.split()]
     known = sorted({*exceptions(), *units(), *GOPHER, *words, *(word.capitalize() for word in words)})
-    table = np.zeros((4, 1 << (2 * len(known)).bit_length()), dtype=np.uint64)
+    table = np.zeros(((1 << (2 * len(known)).bit_length()) + MORE_ROWS, 4), dtype=np.uint64)
     places = {word: _enter(table, word) for word in known}
     for word, pieces in exceptions().items():
         data = word.encode()
-        number = int(shape(data[0], data[-1], len(word)))
-        table[SHAPES, number >> 6] |= np.uint64(1 << (number & 63))
-        table[PIECES, places[word]] |= np.uint64(sum(len(piece) << 4 * i for i, piece in enumerate(pieces)))
+        _set_bit(table, shape(data[0], data[-1], len(word)))
+        _set_bit(table, exception_bit(table[places[word], KEY]))
+        table[places[word], PIECES] |= np.uint64(sum(len(piece) << 4 * i for i, piece in enumerate(pieces)))
     for word in units():
-        table[PIECES, places[word]] |= UNIT
+        table[places[word], PIECES] |= UNIT
     for i, word in enumerate(GOPHER):
-        table[STOPS, places[word]] |= np.uint64(1) << BIT_OF_GOPHER + np.uint64(i)
+        table[places[word], STOPS] |= np.uint64(1) << BIT_OF_GOPHER + np.uint64(i)
     for i, code in enumerate(_LANGUAGES):
         for word in STOP_WORDS[code].split():
             for form in (word, word.capitalize()):
-                table[STOPS, places[form]] |= np.uint64(1 << i)
+                table[places[form], STOPS] |= np.uint64(1 << i)
     return table
 
 
@@ -188,7 +200,11 @@ def _enter(table: np.ndarray, word: str) -> int:
     data = np.frombuffer(word.encode(), dtype=np.uint8)
     key = hash_word(data, 0, len(data))
     place = int(find(table, np.uint64(key)))
-    table[KEY, place] = key
-    column, bit = filter_bit(np.uint64(key))
-    table[SHAPES, int(column)] |= np.uint64(1) << np.uint64(bit)
+    table[place, KEY] = key
+    _set_bit(table, filter_bit(np.uint64(key)))
     return place
+
+
+def _set_bit(table: np.ndarray, number: int) -> None:
+    row, column = bit_place(table, np.uint64(number))
+    table[int(row), int(column)] |= np.uint64(1 << (int(number) & 63))

@@ -129,7 +129,8 @@ def _masks_of(kind, number, flags_of):
 
 def _chunk_flags(builder, block):
     letters = _within(builder, _small(builder, block), ord("a"), 26)
-    return letters, builder.or_(_white(builder, block), _beyond_ascii(builder, block))
+    blanks = builder.icmp_unsigned("==", block, _every(block.type, ord(" ")))
+    return letters, builder.or_(_white(builder, block), _beyond_ascii(builder, block)), blanks
 
 
 def _kind_flags(builder, block):
@@ -261,9 +262,9 @@ block_masks: Any = intrinsic(_block)
 bytes beyond ASCII, the lowest bit for the first byte."""
 ones: Any = intrinsic(_ones)
 """ones(value): the number of bits set in a uint64."""
-chunk_masks: Any = intrinsic(_masks_of(_HALF_BLOCK, 2, _chunk_flags))
-"""chunk_masks(data, at): of data[at:at + 32], as the low 32 bits of uint64, the masks of ASCII letters, and of white
-space (as `str.isspace`) and of bytes beyond ASCII."""
+chunk_masks: Any = intrinsic(_masks_of(_BLOCK, 3, _chunk_flags))
+"""chunk_masks(data, at): of data[at:at + 64] the masks of ASCII letters, of white space (as `str.isspace`) and bytes
+beyond ASCII, and of blanks."""
 kind_masks: Any = intrinsic(_masks_of(_BLOCK, 7, _kind_flags))
 """kind_masks(data, at): of data[at:at + 64] the masks of bytes beyond ASCII, ASCII letters, digits, capitals, white
 space (as `str.isspace`), number signs and full stops."""

@@ -7,20 +7,23 @@ import numpy as np
 from curate.kernels import njit
 from curate.kernels.bits import eight
 
-KEY, PIECES, STOPS, SHAPES = range(4)
-"""Rows of a lexicon, an open-addressed table of words: uint64, shape (4, 2^k).
+KEY, PIECES, STOPS = range(3)
+"""Columns of a lexicon, whose first 2^k rows are an open-addressed table of words: uint64, shape (2^k + MORE_ROWS, 4).
 
 KEY: `hash_word`, 0 for an empty place. PIECES: of an exception the characters of each piece, four bits each, the first
 lowest; UNIT for a unit of measurement. STOPS: a bit for each language whose stop word it is, from the lowest, and
-from GOPHER on one for each of Gopher's. SHAPES: in the first 64 columns a bit for
-the `shape` of each exception, in the 2,048 from FILTER on one for the 17 highest bits of each key.
+from GOPHER on one for each of Gopher's. The rest are single bits, for the `shape` of each exception, from EXCEPTIONS on
+for the 13 highest bits of the key of each, and from FILTER on for the 17 highest of each key.
 """
+EXCEPTIONS = np.uint64(4096)
+FILTER = np.uint64(4096 + (1 << 13))
+MORE_ROWS = (4096 + (1 << 13) + (1 << 17)) // 256
 UNIT = np.uint64(1 << 32)
 EXCEPTION = UNIT - np.uint64(1)
 LANGUAGES = 56
 GOPHER = np.uint64(LANGUAGES)
 
-FILTER = np.uint64(64)
+_EXCEPTIONS_SHIFT = np.uint64(64 - 13)
 _FILTER_SHIFT = np.uint64(64 - 17)
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _A = np.uint64(0xBF58476D1CE4E5B9)
@@ -37,7 +40,7 @@ _63 = np.uint64(63)
 
 
 @njit(nogil=True, cache=True, forceinline=True, _nrt=False)
-def _lowest(value, number):
+def lowest(value, number):
     """The lowest `number` bytes of a uint64."""
     return value if number >= _8 else value & ((_1 << (number << _3)) - _1)
 
@@ -46,8 +49,8 @@ def _lowest(value, number):
 def sixteen(data, first, size):
     """The `size` bytes, at most sixteen, from data[first] on as two little-endian uint64; all arguments uint64."""
     if first + _16 <= np.uint64(len(data)):
-        low = _lowest(eight(data, first), size)
-        return low, _lowest(eight(data, first + _8), size - _8) if size > _8 else _0
+        low = lowest(eight(data, first), size)
+        return low, lowest(eight(data, first + _8), size - _8) if size > _8 else _0
     low, high = _0, _0
     for i in range(np.int64(size)):
         if i < 8:
@@ -86,32 +89,53 @@ def shape(first, last, length):
 
 
 @njit(nogil=True, cache=True, forceinline=True, _nrt=False)
-def has_shape(lexicon, first, last, length):
-    """Whether there is an exception of the shape: where not, a word is none."""
-    number = shape(first, last, length)
-    return lexicon[SHAPES, number >> _6] >> (number & _63) & _1
+def exception_bit(key):
+    """The number of the bit of an exception's key."""
+    return EXCEPTIONS + (key >> _EXCEPTIONS_SHIFT)
+
+
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
+def may_be_exception(lexicon, key):
+    """Whether a word may be an exception: where not, it is none."""
+    return _bit(lexicon, exception_bit(key))
 
 
 @njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def filter_bit(key):
-    """The column of SHAPES, and the bit in it, of a key."""
-    number = key >> _FILTER_SHIFT
-    return FILTER + (number >> _6), number & _63
+    """The number of the bit of a key."""
+    return FILTER + (key >> _FILTER_SHIFT)
+
+
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
+def bit_place(lexicon, number):
+    """Row and column of a lexicon that have a bit."""
+    return np.uint64(len(lexicon) - MORE_ROWS) + (number >> _8), number >> _6 & _3
+
+
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
+def _bit(lexicon, number):
+    row, column = bit_place(lexicon, number)
+    return lexicon[row, column] >> (number & _63) & _1
+
+
+@njit(nogil=True, cache=True, forceinline=True, _nrt=False)
+def has_shape(lexicon, first, last, length):
+    """Whether there is an exception of the shape: where not, a word is none."""
+    return _bit(lexicon, shape(first, last, length))
 
 
 @njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def may_know(lexicon, key):
-    """Whether a word may be in the lexicon: where not, it is not."""
-    column, bit = filter_bit(key)
-    return lexicon[SHAPES, column] >> bit & _1
+    """1 if a word may be in the lexicon; where it is 0, it is not."""
+    return _bit(lexicon, filter_bit(key))
 
 
 @njit(nogil=True, cache=True, forceinline=True, _nrt=False)
 def find(lexicon, key):
-    """The column of a word in the lexicon; that of an empty place, which says nothing, if it is not there."""
-    mask = np.uint64(lexicon.shape[1] - 1)
+    """The row of a word in the lexicon; that of an empty place, which says nothing, if it is not there."""
+    mask = np.uint64(len(lexicon) - MORE_ROWS - 1)
     slot = key & mask
-    while lexicon[KEY, slot] != key and lexicon[KEY, slot]:
+    while lexicon[slot, KEY] != key and lexicon[slot, KEY]:
         slot = (slot + _1) & mask
     return slot
 

@@ -105,7 +105,7 @@ def _exception(data, start, stop, lexicon, room):
     begin, end = room[PLACES, start], room[PLACES, stop]
     if not has_shape(lexicon, data[begin], data[end - 1], stop - start):
         return _0
-    return lexicon[PIECES, find(lexicon, hash_word(data, begin, end))] & EXCEPTION
+    return lexicon[find(lexicon, hash_word(data, begin, end)), PIECES] & EXCEPTION
 
 
 @njit(nogil=True, cache=True, forceinline=True, _nrt=False)
@@ -221,7 +221,7 @@ def _unit(data, start, stop, lexicon, room):
         first = stop - length
         if first > start and room[FLAGS, first - 1] & DIGIT and not room[FLAGS, first] & DIGIT:
             place = find(lexicon, hash_word(data, room[PLACES, first], room[PLACES, stop]))
-            if lexicon[PIECES, place] & UNIT:
+            if lexicon[place, PIECES] & UNIT:
                 return length
     return 0
 
