@@ -12,6 +12,7 @@ import pyarrow as pa
 from curate.kernels import arrow
 from curate.kernels.digest import table_digest
 from curate.runtime import ledger
+from curate.runtime.executors.base import give_back_memory
 from curate.runtime.likewise import Likewise
 from curate.runtime.phases import Phase, model_path, rows_path, work_name
 from curate.runtime.work import Work, read_model
@@ -50,7 +51,8 @@ class _SettleTables:
 
 
 def link(work: Work, phase: Phase, number: int) -> dict[str, Any]:
-    """Link what the surveys left for one part."""
+    """Link what the surveys left for one part; first, what the part before it freed is given back."""
+    give_back_memory()
     census = work.census(phase)
     assert census.link is not None
     linked = census.link(_PartTables(work, phase.census, number), number, work.options(phase.census))
